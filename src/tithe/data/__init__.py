@@ -1,0 +1,1 @@
+"""Reading data sets: one file a format, reader and writer together."""

@@ -1,0 +1,195 @@
+"""The pool: a window on a snapshot and its views, and the only place where ids and rows meet.
+
+A strategy sees rows inside (`candidates`, `labelled`, `view(...)`) and answers with `pick(rows, scores)`, which gives
+ids back, so that no position ever leaves this class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tithe.errors import ConfigError, DataError, NeedsError, UnknownItemError
+from tithe.tasks import Task
+from tithe.types import Items, Label, Rows, Selection, View
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Array: TypeAlias = Any
+"""A dense (N, ...) array or, for sparse views, a scipy CSR matrix of N rows."""
+
+
+class Pool:
+    """All items of a data set with what is known of them. Immutable; `with_state` makes the next one."""
+
+    def __init__(
+        self,
+        items: Items,
+        *,
+        task: Task | None = None,
+        labels: Mapping[str, Label] | None = None,
+        unavailable: Iterable[str] = (),
+        views: Mapping[View, Callable[[], Array]] | None = None,
+        labels_known: bool = True,
+    ) -> None:
+        """Makes a window. `labels` are the answers so far; `unavailable` ids are pending or closed."""
+        self.items = items
+        self.task = task
+        self._labels: Mapping[str, Label] = labels or {}
+        self._unavailable = frozenset(unavailable)
+        self._sources = dict(views or {})
+        self._ready: dict[View, Array] = {}
+        self._labels_known = labels_known
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Pool({len(self)} items, {len(self._labels)} labelled, source={self.items.source!r})"
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """All ids, in the order of the rows."""
+        return self.items.ids
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {one: row for row, one in enumerate(self.items.ids)}
+
+    def rows(self, ids: Iterable[str]) -> Rows:
+        """The rows of these ids. Raises UnknownItemError for an id that the pool does not have."""
+        import numpy as np
+
+        try:
+            return np.fromiter((self._row_of[one] for one in ids), np.int64)
+        except KeyError as missing:
+            raise UnknownItemError(f"no item {missing.args[0]!r} in this pool of {len(self)} items") from None
+
+    @cached_property
+    def candidates(self) -> Rows:
+        """The rows that may be asked: not labelled, pending or closed.
+
+        They are in the order of their ids, not of the file, so that a draw over them picks the same items however the
+        file was sorted.
+        """
+        import numpy as np
+
+        order = np.argsort(np.asarray(self.items.ids, dtype=np.str_), kind="stable") if len(self) else np.empty(0)
+        order = order.astype(np.int64)
+        return order[self.open[order]]
+
+    @cached_property
+    def open(self) -> NDArray[np.bool_]:
+        """(N,) whether a row may be asked."""
+        import numpy as np
+
+        mask = np.ones(len(self), dtype=bool)
+        mask[self.rows({*self._labels, *self._unavailable})] = False
+        return mask
+
+    @cached_property
+    def labelled(self) -> Rows:
+        """The rows with an answer, ascending."""
+        import numpy as np
+
+        return np.sort(self.rows(self._labels))
+
+    @property
+    def labels(self) -> list[Label]:
+        """The labels of the rows in `labelled`. Raises NeedsError where only the ids were given."""
+        if not self._labels_known:
+            raise NeedsError(
+                "this strategy reads the labels themselves, and only the ids of the labelled items were given; "
+                "pass labelled={id: label}"
+            )
+        return [self._labels[self.items.ids[row]] for row in self.labelled]
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """The names of all views that `view` can give."""
+        return frozenset(self._sources) | frozenset(self._ready)
+
+    def view(self, name: View) -> Array:
+        """A view of all N rows; computed at the first call. Raises NeedsError where nothing provides it."""
+        if name not in self._ready:
+            if name not in self._sources:
+                has = ", ".join(sorted(self.provides)) or "none"
+                raise NeedsError(f"the view {name!r} is needed and nothing here provides it; there are: {has}")
+            self._ready[name] = self._sources[name]()
+        return self._ready[name]
+
+    def pick(self, rows: Sequence[int] | Rows, scores: Sequence[float] | NDArray[Any], reason: str = "") -> Selection:
+        """The rows as a Selection of ids, in the order given (best first).
+
+        Raises ConfigError for a row that is not a candidate or stands twice: that is a fault of the strategy.
+        """
+        chosen = [int(row) for row in rows]
+        if len(set(chosen)) < len(chosen) or not all(self.open[row] for row in chosen):
+            raise ConfigError("the strategy picked a row twice, or one that is labelled or pending; it must not")
+        if len(scores) != len(chosen):
+            raise ConfigError(f"the strategy gave {len(scores)} scores for {len(chosen)} rows; give one for each")
+        return Selection(tuple(self.items.ids[row] for row in chosen), tuple(float(s) for s in scores), reason)
+
+    def with_state(
+        self,
+        labels: Mapping[str, Label],
+        unavailable: Iterable[str] = (),
+        views: Mapping[View, Callable[[], Array]] | None = None,
+        task: Task | None = None,
+    ) -> Pool:
+        """The same items with other answers; views already computed are kept unless `views` names them anew."""
+        pool = Pool(
+            self.items,
+            task=task or self.task,
+            labels=labels,
+            unavailable=unavailable,
+            views={**self._sources, **(views or {})},
+        )
+        pool._ready = {name: array for name, array in self._ready.items() if name not in (views or {})}
+        if "_row_of" in self.__dict__:
+            pool.__dict__["_row_of"] = self._row_of
+        return pool
+
+    @classmethod
+    def from_views(
+        cls,
+        ids: Sequence[str],
+        *,
+        embeddings: NDArray[Any] | None = None,
+        proba: NDArray[Any] | None = None,
+        committee: NDArray[Any] | None = None,
+        labelled: Iterable[str] | Mapping[str, Label] | None = None,
+        task: Task | None = None,
+    ) -> Pool:
+        """A pool of arrays that you have already.
+
+        Args:
+            ids: N different ids.
+            embeddings: (N, d) floats.
+            proba: (N, C), a column for each declared label.
+            committee: (m, N, C), one `proba` a member.
+            labelled: the ids that have a label, or {id: label} for strategies that read the labels.
+            task: needed only where the labels' names matter.
+
+        Raises:
+            DataError: shapes do not fit, ids repeat, or an array holds NaN or infinity.
+
+        >>> import numpy as np
+        >>> Pool.from_views(["a", "b", "c"], embeddings=np.eye(3), labelled=["a"]).candidates.tolist()
+        [1, 2]
+        """
+        from tithe.data.arrays import checked_view
+
+        ids = [str(one) for one in ids]
+        if len(set(ids)) < len(ids):
+            raise DataError(f"ids repeat: {len(ids)} given, {len(set(ids))} different; give each item its own")
+        given = {"embeddings": embeddings, "proba": proba, "committee": committee}
+        arrays = {name: checked_view(name, array, len(ids)) for name, array in given.items() if array is not None}
+        known = isinstance(labelled, Mapping)
+        labels: Mapping[str, Any] = labelled if known else dict.fromkeys(labelled or (), "")  # type: ignore[assignment]
+        pool = cls(Items(ids, [""] * len(ids)), task=task, labels=labels, labels_known=known or not labels)
+        pool._ready = dict(arrays)
+        return pool

@@ -1,0 +1,107 @@
+"""Finds strategies, starts, trainers and the rest by name, through entry points: built-ins use the same door as plugins.
+
+A name may carry settings: `power_bald(beta=2)`. They are passed to the factory as keyword arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
+from typing import Any, Literal
+
+from tithe.errors import ConfigError, UnknownNameError, near
+
+Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks"]
+
+_SPEC = re.compile(r"^(?P<name>[^()]+?)\s*(?:\((?P<settings>.*)\))?$", re.DOTALL)
+
+
+@cache
+def _points(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"tithe.{kind}")}
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """All names registered for a kind, sorted.
+
+    >>> "margin" in names("strategies")
+    True
+    """
+    return tuple(sorted(_points(kind)))
+
+
+def origin(kind: Kind, name: str) -> str:
+    """Where a name comes from: `distribution version`, for `tithe plugins`."""
+    dist = _points(kind)[name].dist
+    return f"{dist.name} {dist.version}" if dist else "unknown"
+
+
+def split_list(text: str) -> list[str]:
+    """Splits at commas outside brackets.
+
+    >>> split_list("random, mix(auto=0.9, random=0.1),margin")
+    ['random', 'mix(auto=0.9, random=0.1)', 'margin']
+    """
+    parts, depth, current = [], 0, ""
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            parts.append(current.strip())
+            current = ""
+        else:
+            current += char
+    parts.append(current.strip())
+    return [part for part in parts if part]
+
+
+def parse(spec: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings of a spec.
+
+    >>> parse("stabilising(kappa=0.99, window=3)")
+    ('stabilising', {'kappa': 0.99, 'window': 3})
+    """
+    match = _SPEC.match(spec.strip())
+    if match is None:
+        raise ConfigError(f"cannot read {spec!r}: write a name, or a name with settings such as name(key=1)")
+    settings: dict[str, Any] = {}
+    for part in split_list(match["settings"] or ""):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise ConfigError(f"cannot read the setting {part!r} in {spec!r}: write key=value")
+        try:
+            settings[key.strip()] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            settings[key.strip()] = value.strip()  # a bare word is a string
+    return match["name"].strip(), settings
+
+
+def find(kind: Kind, name: str) -> Any:
+    """The factory registered under a name.
+
+    Raises:
+        UnknownNameError: nothing has this name; the message lists near misses.
+    """
+    points = _points(kind)
+    if name not in points:
+        noun = {"strategies": "strategy", "stores": "store"}.get(kind, kind.rstrip("s"))
+        raise UnknownNameError(f"unknown {noun} {name!r}; {near(name, points)}")
+    return points[name].load()
+
+
+def build(kind: Kind, spec: str, **given: Any) -> Any:
+    """What a spec describes: the factory of its name, called with its settings and `given`.
+
+    Raises:
+        UnknownNameError: nothing has this name.
+        ConfigError: the settings do not fit the factory.
+    """
+    name, settings = parse(spec)
+    factory = find(kind, name)
+    try:
+        signature(factory).bind(**given, **settings)
+    except TypeError as error:
+        raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
+    return factory(**given, **settings)

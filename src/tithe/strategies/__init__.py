@@ -1,0 +1,32 @@
+"""Query strategies: which items to ask next. One family a file, each with its paper.
+
+Write your own in ten lines: `docs/first-strategy.md`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tithe.types import Selection, View
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from tithe.pool import Pool
+
+
+class Strategy(Protocol):
+    """Chooses items. Holds settings only: all that it knows of the data comes with the pool.
+
+    `needs` names the views that `select` reads. `cold` is the strategy to use while no model can be trained, where
+    this one chooses its own first batch (itself, or a part of it); None where it takes the shared first batch.
+    """
+
+    @property
+    def needs(self) -> frozenset[View]: ...
+
+    @property
+    def cold(self) -> Strategy | None: ...
+
+    def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
+        """The n candidates to ask next, best first; all of them where fewer are left."""

@@ -1,0 +1,49 @@
+"""What a label means. One file a task: `choice` (one label of many); multilabel and spans follow.
+
+A task is the only place that knows how labels become arrays, how sure an output is, and how a guess is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from tithe.types import Item, Label
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Measure = Literal["least_confidence", "margin", "entropy"]
+
+
+class Task(Protocol):
+    """The meaning of a label. Immutable."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The declared labels, in the order of the columns of an output."""
+
+    def check(self, label: Label) -> Label:
+        """The label in its own form. Raises LabelError where it is not one of the task's."""
+
+    def encode(self, labels: Sequence[Label]) -> NDArray[np.int64]:
+        """Labels as an array; (n,) columns for choice, -1 for a label that was never declared."""
+
+    def decode(self, output: NDArray[np.floating[Any]]) -> list[Label]:
+        """The most probable label for each row of an output (n, C)."""
+
+    def uncertainty(self, output: NDArray[np.floating[Any]], measure: Measure) -> NDArray[np.float64]:
+        """How unsure each row of an output is, (n,); larger is less sure."""
+
+    def score(self, truth: Sequence[Label], output: NDArray[np.floating[Any]]) -> dict[str, float]:
+        """The task's metrics for outputs of rows whose true labels are `truth`."""
+
+    def distance(self, a: Label, b: Label) -> float:
+        """0 for equal labels, up to 1."""
+
+    def cost(self, item: Item) -> float:
+        """What labelling this item costs, in the task's unit."""

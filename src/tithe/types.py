@@ -1,0 +1,138 @@
+"""The frozen values that pass between modules. Nothing here computes anything.
+
+`Items` is columnar: a million items are a few long lists, and an `Item` is made only when one is looked at. Items that
+were cut out of others remember where (`base`, `rows`), so that a view computed once for the whole serves every part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Rows: TypeAlias = "NDArray[np.int64]"
+"""Row numbers, (n,); only `Pool` turns them into ids."""
+
+Floats: TypeAlias = "NDArray[np.float32]"
+
+View: TypeAlias = str
+"""What a start or a model says of items: `embeddings`, `lexical`, `proba`, `committee`, ..."""
+
+
+class Span(NamedTuple):
+    """A labelled stretch of a text, in Unicode code points, end exclusive."""
+
+    start: int
+    end: int
+    label: str
+
+
+Label: TypeAlias = str | frozenset[str] | tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to label."""
+
+    id: str
+    text: str
+
+
+class Example(NamedTuple):
+    """An item with what is known of its label; `weight` 0 < w <= 1 for pseudo and crowd labels."""
+
+    item: Item
+    label: Label
+    weight: float = 1.0
+    known: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Items(Sequence[Item]):
+    """Many items, as columns; a sequence of `Item`.
+
+    `gold` holds the file's own labels where it had any (None for a row without one). Simulated people read it and
+    metrics do; no strategy, trainer or start ever sees it.
+    """
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    gold: Sequence[Label | None] | None = None
+    source: str = "memory"
+    repeats: int = 0
+    base: Items | None = field(default=None, repr=False)
+    rows: Rows | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> Item:  # type: ignore[override]  # slices: use take()
+        return Item(self.ids[row], self.texts[row])
+
+    def __iter__(self) -> Iterator[Item]:
+        return map(Item, self.ids, self.texts)
+
+    def take(self, rows: Rows) -> Items:
+        """The items at these rows; remembers the whole that it was cut from."""
+        import numpy as np
+
+        rows = np.asarray(rows, dtype=np.int64)
+        whole, into = (self, rows) if self.base is None or self.rows is None else (self.base, self.rows[rows])
+        gold = None if self.gold is None else [self.gold[r] for r in rows]
+        return Items(
+            [self.ids[r] for r in rows], [self.texts[r] for r in rows], gold, self.source, 0, base=whole, rows=into
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all ids and texts in order: the content key of every stored view."""
+        state = hashlib.blake2b(digest_size=16)
+        for one, text in zip(self.ids, self.texts, strict=True):
+            # Lengths go in, so that moving a character from one field to the next changes the hash.
+            raw = text.encode("utf-8", "surrogatepass")
+            state.update(f"{len(one)}:{len(raw)}:".encode())
+            state.update(one.encode("utf-8", "surrogatepass"))
+            state.update(raw)
+        return state.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Examples(Sequence[Example]):
+    """Labelled items, as columns; a sequence of `Example`."""
+
+    items: Items
+    labels: Sequence[Label]
+    weights: Sequence[float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> Example:  # type: ignore[override]
+        return Example(self.items[row], self.labels[row], 1.0 if self.weights is None else self.weights[row])
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the items, their labels and weights: half of a model's fingerprint."""
+        state = hashlib.blake2b(self.items.digest.encode(), digest_size=16)
+        for label in self.labels:
+            state.update(repr(sorted(label) if isinstance(label, frozenset) else label).encode() + b"\0")
+        state.update(repr(None if self.weights is None else list(self.weights)).encode())
+        return state.hexdigest()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a strategy asks next: ids, best first, each with the score that it was chosen for."""
+
+    ids: tuple[str, ...]
+    scores: tuple[float, ...]
+    reason: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
