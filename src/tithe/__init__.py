@@ -21,7 +21,7 @@ _HOME = {
     "TitheError": "tithe.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604  all are strings
 
 if TYPE_CHECKING:
     from tithe.errors import TitheError as TitheError

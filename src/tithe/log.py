@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from tithe.errors import LabelError, UnknownItemError
+from tithe.errors import ConfigError, DataError, LabelError
 from tithe.types import Items, Label
 
 Action: TypeAlias = Literal["label", "skip", "reject"]
@@ -124,7 +124,7 @@ class _Fold:
             case Declared():
                 self.task, self.declared = event.task, event.labels
             case Added():
-                self.items = event.items if not len(self.items) else joined([self.items, event.items])
+                self.items = joined([self.items, event.items])
             case Asked():
                 self.pending.update(event.ids)
                 self.round += 1
@@ -141,7 +141,9 @@ class _Fold:
             raise LabelError(f"the answer to {event.item!r} has no label; use the action 'skip' for no answer")
         self.pending.discard(event.item)
         # A later answer of the same annotator replaces the earlier; the log still has both.
-        current = {**self.answers.get(event.item, {}), event.annotator: event}
+        # It goes to the end, for a tie is settled by the answers that still stand, the earliest of them first.
+        current = {who: a for who, a in self.answers.get(event.item, {}).items() if who != event.annotator}
+        current[event.annotator] = event
         self.answers[event.item] = current
         votes = Counter(a.label for a in current.values() if a.action == "label" and a.label is not None)
         if votes:
@@ -170,14 +172,22 @@ class _Fold:
 
 
 def joined(batches: Sequence[Items]) -> Items:
-    """Several batches as one; raises where an id stands in two of them."""
+    """Several batches as one; rows of a batch without labels of its own have None beside those that have.
+
+    Raises:
+        DataError: an id stands twice.
+    """
     ids = [one for batch in batches for one in batch.ids]
     if len(set(ids)) < len(ids):
         double = next(one for one, count in Counter(ids).items() if count > 1)
-        raise UnknownItemError(f"the id {double!r} is already in the project; give new items new ids")
-    has_gold = all(batch.gold is not None for batch in batches)
-    gold = [label for batch in batches for label in batch.gold or ()] if has_gold else None
-    return Items(ids, [text for batch in batches for text in batch.texts], gold, batches[0].source)
+        raise DataError(f"the id {double!r} is already in the project; give new items new ids")
+    filled = [batch for batch in batches if len(batch)]
+    if len(filled) == 1:
+        return filled[0]  # with its link to the whole that it was cut from
+    has_gold = any(batch.gold is not None for batch in filled)
+    gold = [label for batch in filled for label in batch.gold or [None] * len(batch)] if has_gold else None
+    texts = [text for batch in filled for text in batch.texts]
+    return Items(ids, texts, gold, filled[0].source if filled else "memory")
 
 
 class Log:
@@ -208,7 +218,12 @@ class Log:
         return self._events[after:]
 
     def snapshot(self, at: int | None = None) -> Snapshot:
-        """The log folded up to `at` (default: all of it). Cost: nothing for the latest, else a fold from the start."""
+        """The log folded up to `at` (default: all of it). Cost: nothing for the latest, else a fold from the start.
+
+        Raises ConfigError for a position that the log does not have.
+        """
+        if at is not None and not 0 <= at <= len(self._events):
+            raise ConfigError(f"the log has the positions 0 to {len(self._events)}; asked for {at}")
         if at is None or at == len(self._events):
             return self._latest
         return Snapshot.empty().apply(self._events[:at])

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tithe import registry
 from tithe.errors import ConfigError, DataError, NeedsError, UnknownItemError
 from tithe.tasks import Task
 from tithe.types import Items, Label, Rows, Selection, View
@@ -75,11 +77,14 @@ class Pool:
         They are in the order of their ids, not of the file, so that a draw over them picks the same items however the
         file was sorted.
         """
+        return self._order[self.open[self._order]]
+
+    @cached_property
+    def _order(self) -> Rows:
+        """All rows in the order of their ids. Sorted by Python: numpy would pad each id to the longest of them."""
         import numpy as np
 
-        order = np.argsort(np.asarray(self.items.ids, dtype=np.str_), kind="stable") if len(self) else np.empty(0)
-        order = order.astype(np.int64)
-        return order[self.open[order]]
+        return np.array(sorted(range(len(self)), key=self.items.ids.__getitem__), dtype=np.int64)
 
     @cached_property
     def open(self) -> NDArray[np.bool_]:
@@ -98,14 +103,20 @@ class Pool:
         return np.sort(self.rows(self._labels))
 
     @property
-    def labels(self) -> list[Label]:
-        """The labels of the rows in `labelled`. Raises NeedsError where only the ids were given."""
+    def answers(self) -> Mapping[str, Label]:
+        """The labels so far, by id. Raises NeedsError where only the ids were given."""
         if not self._labels_known:
             raise NeedsError(
-                "this strategy reads the labels themselves, and only the ids of the labelled items were given; "
+                "this needs the labels themselves, and only the ids of the labelled items were given; "
                 "pass labelled={id: label}"
             )
-        return [self._labels[self.items.ids[row]] for row in self.labelled]
+        return self._labels
+
+    @property
+    def labels(self) -> list[Label]:
+        """The labels of the rows in `labelled`. Raises NeedsError where only the ids were given."""
+        answers = self.answers
+        return [answers[self.items.ids[row]] for row in self.labelled]
 
     @property
     def provides(self) -> frozenset[View]:
@@ -127,6 +138,8 @@ class Pool:
         Raises ConfigError for a row that is not a candidate or stands twice: that is a fault of the strategy.
         """
         chosen = [int(row) for row in rows]
+        if any(not 0 <= row < len(self) for row in chosen):
+            raise ConfigError(f"the strategy picked a row outside 0 to {len(self) - 1}; rows come from pool.candidates")
         if len(set(chosen)) < len(chosen) or not all(self.open[row] for row in chosen):
             raise ConfigError("the strategy picked a row twice, or one that is labelled or pending; it must not")
         if len(scores) != len(chosen):
@@ -149,8 +162,9 @@ class Pool:
             views={**self._sources, **(views or {})},
         )
         pool._ready = {name: array for name, array in self._ready.items() if name not in (views or {})}
-        if "_row_of" in self.__dict__:
-            pool.__dict__["_row_of"] = self._row_of
+        for name in ("_row_of", "_order"):  # of the items alone, so the next pool need not make them again
+            if name in self.__dict__:
+                pool.__dict__[name] = self.__dict__[name]
         return pool
 
     @classmethod
@@ -176,6 +190,7 @@ class Pool:
 
         Raises:
             DataError: shapes do not fit, ids repeat, or an array holds NaN or infinity.
+            UnknownItemError: a labelled id is not among the ids.
 
         >>> import numpy as np
         >>> Pool.from_views(["a", "b", "c"], embeddings=np.eye(3), labelled=["a"]).candidates.tolist()
@@ -188,8 +203,49 @@ class Pool:
             raise DataError(f"ids repeat: {len(ids)} given, {len(set(ids))} different; give each item its own")
         given = {"embeddings": embeddings, "proba": proba, "committee": committee}
         arrays = {name: checked_view(name, array, len(ids)) for name, array in given.items() if array is not None}
+        for name in ("proba", "committee"):
+            if task is not None and name in arrays and arrays[name].shape[-1] != len(task.labels):
+                raise DataError(
+                    f"{name} must have a column for each of the {len(task.labels)} declared labels; "
+                    f"given {arrays[name].shape}"
+                )
         known = isinstance(labelled, Mapping)
-        labels: Mapping[str, Any] = labelled if known else dict.fromkeys(labelled or (), "")  # type: ignore[assignment]
+        # `labelled or ()` would ask a numpy array of ids whether it is true, which it refuses to say.
+        plain = labelled if isinstance(labelled, Mapping) else dict.fromkeys(() if labelled is None else labelled, "")
+        labels: dict[str, Label] = {str(one): label for one, label in plain.items()}
         pool = cls(Items(ids, [""] * len(ids)), task=task, labels=labels, labels_known=known or not labels)
+        pool.rows(labels)  # an unknown id is told now, not when a strategy runs
         pool._ready = dict(arrays)
         return pool
+
+
+def read(path: str | Path, *, task: str | Task | None = None, **options: Any) -> Pool:
+    """A pool of the items in a file; the options are those of `tithe.data.reading.read_items`.
+
+    Args:
+        path: CSV, TSV, JSONL, Parquet or TXT, also gzipped where it is text.
+        task: a task, or its name where the file's own labels declare it; None leaves it open.
+
+    Raises:
+        DataError: the file cannot be read; the message names the line.
+        ColumnError: a column is missing; the message lists those that are there.
+    """
+    from tithe.data.reading import read_items
+
+    items = read_items(path, **options)
+    return Pool(items, task=declared_task(task, items) if isinstance(task, str) else task)
+
+
+def declared_task(name: str, items: Items, labels: Sequence[str] | None = None) -> Task:
+    """The task of this name, with these labels or else those that the items' own file has, sorted.
+
+    Raises ConfigError where there are none.
+    """
+    found = sorted({str(label) for label in items.gold or () if label is not None}) if labels is None else labels
+    if not found:
+        raise ConfigError(
+            f"the task {name!r} has no labels: none were declared and {items.source} has none; "
+            f"declare them with --labels a,b,c, or in Python with Choice(['a', 'b', 'c'])"
+        )
+    task: Task = registry.build("tasks", name, labels=tuple(found))
+    return task

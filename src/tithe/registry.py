@@ -1,4 +1,4 @@
-"""Finds strategies, starts, trainers and the rest by name, through entry points: built-ins use the same door as plugins.
+"""Finds strategies, starts, trainers and the rest by name, through entry points, as strangers' plugins are found.
 
 A name may carry settings: `power_bald(beta=2)`. They are passed to the factory as keyword arguments.
 """
@@ -35,7 +35,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 def origin(kind: Kind, name: str) -> str:
     """Where a name comes from: `distribution version`, for `tithe plugins`."""
-    dist = _points(kind)[name].dist
+    dist = _point(kind, name).dist
     return f"{dist.name} {dist.version}" if dist else "unknown"
 
 
@@ -71,6 +71,8 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip().isidentifier():
             raise ConfigError(f"cannot read the setting {part!r} in {spec!r}: write key=value")
+        if key.strip() in settings:
+            raise ConfigError(f"the setting {key.strip()!r} stands twice in {spec!r}; give it once")
         try:
             settings[key.strip()] = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError):
@@ -84,11 +86,15 @@ def find(kind: Kind, name: str) -> Any:
     Raises:
         UnknownNameError: nothing has this name; the message lists near misses.
     """
+    return _point(kind, name).load()
+
+
+def _point(kind: Kind, name: str) -> EntryPoint:
     points = _points(kind)
     if name not in points:
-        noun = {"strategies": "strategy", "stores": "store"}.get(kind, kind.rstrip("s"))
+        noun = "strategy" if kind == "strategies" else kind.removesuffix("s")
         raise UnknownNameError(f"unknown {noun} {name!r}; {near(name, points)}")
-    return points[name].load()
+    return points[name]
 
 
 def build(kind: Kind, spec: str, **given: Any) -> Any:

@@ -7,6 +7,7 @@ with the order of calls, the number of processes or a resume.
 from __future__ import annotations
 
 import hashlib
+from operator import index
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,5 +25,7 @@ def stream(seed: int, *path: str | int) -> Generator:
     """
     import numpy as np
 
-    digest = hashlib.blake2b(repr((int(seed), *path)).encode(), digest_size=32).digest()
+    # numpy's own integers and strings have other reprs than Python's, and must name the same stream.
+    parts = [str(part) if isinstance(part, str) else int(index(part)) for part in path]
+    digest = hashlib.blake2b(repr((int(index(seed)), *parts)).encode(), digest_size=32).digest()
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(np.frombuffer(digest, "<u4")))))

@@ -68,6 +68,8 @@ class Items(Sequence[Item]):
     repeats: int = 0
     base: Items | None = field(default=None, repr=False)
     rows: Rows | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+    """What a person should know of the file, such as "335 of 4834 texts repeat an earlier one"."""
 
     def __len__(self) -> int:
         return len(self.ids)

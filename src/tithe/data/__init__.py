@@ -1,1 +1,98 @@
-"""Reading data sets: one file a format, reader and writer together."""
+"""Reading data sets: one file a format, reader and writer together.
+
+`reading.read_items` is the door. A format is an object that satisfies `Format`, registered under `tithe.formats`, and
+is found by its file suffix or by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from tithe.errors import UnknownNameError
+from tithe.registry import find, names
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The content of a file, as columns of cells.
+
+    `lines` has the number of each row in the file, for messages; `unit` is what that number counts. `strings` names
+    the columns that hold words rather than numbers or lists.
+    """
+
+    columns: Mapping[str, Sequence[object]]
+    lines: Sequence[int]
+    strings: tuple[str, ...] = ()
+    unit: str = "line"
+    notes: tuple[str, ...] = ()
+
+
+class Format(Protocol):
+    """How one kind of file is read and written."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Lower-case file suffixes, with their dots; text formats are also found with `.gz` behind them."""
+
+    def read(self, path: Path, *, header: bool, columns: Sequence[str] | None) -> Table:
+        """All rows of a file.
+
+        `header` and `columns` (the names where there is no header) are for formats that do not name their own
+        columns; the others ignore them. Raises DataError for all that is wrong with the file.
+        """
+
+    def write(self, path: Path, table: Table) -> None:
+        """Writes a file in whole or not at all."""
+
+
+def format_for(path: Path, format: str | None = None) -> Format:
+    """The format of a name, or else of a file's suffix.
+
+    Raises:
+        UnknownNameError: no format has this name or suffix; the message lists them all.
+
+    >>> format_for(Path("tweets.CSV.gz")).suffixes
+    ('.csv',)
+    """
+    if format is not None:
+        return cast(Format, find("formats", format))
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    for name in names("formats"):
+        candidate = cast(Format, find("formats", name))
+        if suffixes and suffixes[-1] in candidate.suffixes:
+            return candidate
+    raise UnknownNameError(
+        f"cannot tell the format of {path} from its suffix {path.suffix or '(none)'!r}; "
+        f"name one of the formats: {', '.join(names('formats'))}"
+    )
+
+
+def write_rows(path: str | Path, columns: Mapping[str, Sequence[object]], *, format: str | None = None) -> None:
+    """Writes columns of equal length to a file, in the format of its suffix or in the one named."""
+    path = Path(path)
+    count = len(next(iter(columns.values()), ()))
+    format_for(path, format).write(path, Table(columns, range(1, count + 1)))
+
+
+def string_columns(columns: Mapping[str, Sequence[object]], *, sample: int = 1000) -> tuple[str, ...]:
+    """The names of the columns that hold words: some cell of the first few is a string that is not a number.
+
+    >>> string_columns({"sentence": ["1", "two"], "score": ["1", "2.5"], "tags": [["a"], []]})
+    ('sentence',)
+    """
+    return tuple(name for name, cells in columns.items() if any(map(_is_word, cells[:sample])))
+
+
+def _is_word(cell: object) -> bool:
+    if not isinstance(cell, str) or not cell or cell.isspace():
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False

@@ -22,6 +22,8 @@ def checked_view(name: str, array: Any, count: int) -> Any:
     wanted = f"({', '.join(shape)}) with N = {count}"
     if array.ndim != len(shape) or array.shape[shape.index("N")] != count:
         raise DataError(f"{name} must have the shape {wanted}; given {array.shape}")
+    if 0 in array.shape[:-2] or array.shape[-1] == 0:
+        raise DataError(f"{name} must have the shape {wanted} and no empty axis; given {array.shape}")
     if array.dtype.kind not in "fiu":
         raise DataError(f"{name} must hold numbers; given dtype {array.dtype}")
     flat = array.reshape(-1, array.shape[-1])

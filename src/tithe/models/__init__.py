@@ -1,0 +1,107 @@
+"""Starts, trainers and models.
+
+A *start* knows things without this task's labels (an encoder, a vocabulary); a *trainer* is a configuration that fits;
+a *model* is the immutable result. Fitting changes none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from tithe.tasks import Task
+from tithe.types import Examples, Items, View
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from tithe.types import Floats
+    from tithe.views import ViewStore
+
+Tell: TypeAlias = Callable[[str, int, int], None]
+"""Hears of progress: what is being done, how much of it is done, how much there is."""
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """A `Tell` that tells nobody."""
+
+
+class Start(Protocol):
+    """What is known before labels: gives views of items. Immutable once prepared."""
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """The views that it can give."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that its views depend on beside the items; half of their key in the view store."""
+
+    def view(self, name: View, items: Items) -> Floats:
+        """(n, d) float32, a row an item. Raises NeedsError for a view that is not in `provides`."""
+
+    def save(self, into: Path) -> dict[str, Any]:
+        """Writes what cannot be had again by name; returns what `load_start` needs, as JSON values."""
+
+
+class StartMaker(Protocol):
+    """A start that has not seen the pool yet; what the entry points of `tithe.starts` make."""
+
+    def prepare(self, items: Items, *, store: ViewStore, rng: Generator, tell: Tell = quiet) -> Start:
+        """Learns from unlabelled items what there is to learn (an encoder: nothing)."""
+
+    def load(self, folder: Path, settings: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> Start:
+        """The start that `save` described."""
+
+
+class Model(Protocol):
+    """The immutable result of a fit."""
+
+    @property
+    def provides(self) -> frozenset[View]: ...
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the fit chose, for people to read: penalty, mix, temperature, ..."""
+
+    def view(self, name: View, items: Items) -> Any:
+        """`proba` (n, C) or `committee` (m, n, C), float32."""
+
+    def save(self, into: Path) -> None:
+        """Writes weights (safetensors) and one JSON into a folder that does not exist yet."""
+
+
+class Trainer(Protocol):
+    """A configuration that fits. Immutable: `fit` changes nothing but its result."""
+
+    @property
+    def needs_any(self) -> frozenset[View]:
+        """Views of a start of which it can use each, and needs at least one."""
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """The views that its models give."""
+
+    def fit(
+        self,
+        task: Task,
+        examples: Examples,
+        *,
+        start: Start,
+        rng: Generator,
+        unlabelled: Items | None = None,
+        tell: Tell = quiet,
+        warm: Model | None = None,
+    ) -> Model:
+        """A model of these examples.
+
+        `warm`, an earlier model of the same trainer, only makes it faster. Raises LabelError where the examples hold
+        fewer than two classes.
+        """

@@ -32,6 +32,8 @@ class Choice:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
+        if bad := [label for label in self.labels if not isinstance(label, str) or not label]:
+            raise LabelError(f"a label must be a non-empty string; given {bad[0]!r}")
         doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})
         if doubles:
             raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")
@@ -67,12 +69,13 @@ class Choice:
         import numpy as np
 
         if measure == "least_confidence":
-            return 1.0 - output.max(axis=1).astype(np.float64)
+            best: NDArray[np.float64] = output.max(axis=1).astype(np.float64)
+            return 1.0 - best
         if measure == "margin":
-            second, first = np.partition(output, -2, axis=1)[:, -2:].astype(np.float64).T
-            return 1.0 - (first - second)
+            top: NDArray[np.float64] = np.partition(output, -2, axis=1)[:, -2:].astype(np.float64)
+            return 1.0 - (top[:, 1] - top[:, 0])
         if measure == "entropy":
-            total = np.empty(len(output))
+            total: NDArray[np.float64] = np.empty(len(output))
             for start in range(0, len(output), 65536):  # float64 logs of blocks, not of the whole matrix
                 block = output[start : start + 65536].astype(np.float64)
                 total[start : start + 65536] = -(block * np.log(np.maximum(block, 1e-300))).sum(axis=1)
@@ -88,6 +91,8 @@ class Choice:
         import numpy as np
         from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+        if not len(truth) or len(truth) != len(output):
+            raise LabelError(f"a score needs one output row for each true label; given {len(output)} and {len(truth)}")
         gold = [str(label) for label in truth]
         guess = [str(label) for label in self.decode(output)]
         codes = self.encode(truth)

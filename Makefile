@@ -1,0 +1,47 @@
+# All of it works in a fresh clone: `make demo`, `make test` and the others make .venv first where it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all check bench docs clean
+
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Makes .venv and installs tithe with its development tools, as pinned in constraints.txt.
+
+# The stamp keeps pip from running again until a dependency or an entry point changes.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install ## Runs the bundled example into demo/: a simulation and its report.
+	$(BIN)/tithe demo --out demo
+
+test: install ## Runs the default tests, which take under five minutes.
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## Runs all tests, those of minutes too.
+	$(BIN)/python -m pytest
+
+check: install ## Lints, checks the format and the types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/.installed-bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
+	touch $@
+
+bench: .venv/.installed-bench ## Measures the strategies against scikit-activeml.
+	$(BIN)/python bench/selection.py
+
+docs: install ## Runs the examples in the docstrings and in the docs.
+	$(BIN)/python -m pytest --doctest-modules --doctest-glob='*.md' src README.md docs
+
+clean: ## Removes what building, testing and the demo left; keeps .venv.
+	rm -rf build dist demo out .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,130 @@
+"""Which column is which, and what a cell says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, time
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from tithe.data import Table
+from tithe.errors import ColumnError, ConfigError, DataError, near
+
+
+class Roles(NamedTuple):
+    """The names of the columns that count."""
+
+    text: str
+    label: str | None
+    id: str | None
+
+
+def choose(table: Table, where: str, *, text: str | None, label: str | None, id: str | None) -> Roles:
+    """The roles of a table's columns: those named, else `text`, `label` and `id`; a single string column is the text.
+
+    Raises:
+        ColumnError: a named column is not there, or it is not clear which one is the text; lists them all.
+        ConfigError: two roles name the same column.
+    """
+    there = list(table.columns)
+    for role, name in (("text", text), ("label", label), ("id", id)):
+        if name is not None and name not in table.columns:
+            has = ", ".join(map(repr, there))
+            raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}; {near(name, there)}")
+    if label is None and "label" in table.columns and text != "label":
+        label = "label"
+    if id is None and "id" in table.columns and text != "id":
+        id = "id"
+    text = text or _text_column(table, where, taken={label, id})
+    if text in (label, id):
+        raise ConfigError(
+            f"the column {text!r} of {where} cannot be the text and the label or id as well; name another"
+        )
+    return Roles(text, label, id)
+
+
+def _text_column(table: Table, where: str, taken: set[str | None]) -> str:
+    free = [name for name in table.columns if name not in taken]
+    if "text" in free:
+        return "text"
+    strings = [name for name in table.strings if name in free]
+    for only in (strings, free):
+        if len(only) == 1:
+            return only[0]
+    has = ", ".join(map(repr, table.columns))
+    raise ColumnError(f"{where} has no column 'text', and which other is the text is not clear; it has {has}; name one")
+
+
+def cells(table: Table, name: str, where: str) -> list[str | None]:
+    """A column as strings; None where a cell is missing.
+
+    Raises:
+        DataError: a cell holds a list, an object or bytes.
+    """
+    column = table.columns[name]
+    out: list[str | None] = []
+    try:
+        out.extend(cell if type(cell) is str else _scalar(cell) for cell in column)
+    except TypeError:
+        bad = len(out)  # extend keeps what came before the bad cell
+        kind = type(column[bad]).__name__
+        raise DataError(
+            f"{where}, {table.unit} {table.lines[bad]}: the column {name!r} holds a {kind}; text or a number is needed"
+        ) from None
+    return out
+
+
+def _scalar(cell: object) -> str | None:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # a column of integers with gaps comes back as floats: 3.0 means 3
+    if isinstance(cell, str | int | float | Decimal | date | time):
+        return str(cell)
+    raise TypeError
+
+
+def some(lines: Iterable[int], unit: str, *, most: int = 5) -> str:
+    """The first few lines and how many there are.
+
+    >>> some([3], "line"), some(range(1, 9), "line", most=2)
+    ('line 3', 'lines 1, 2 and 6 more')
+    """
+    lines = list(lines)
+    shown = ", ".join(map(str, islice(lines, most)))
+    more = f" and {len(lines) - most} more" if len(lines) > most else ""
+    return f"{unit}{'s' if len(lines) > 1 else ''} {shown}{more}"
+
+
+def texts_of(table: Table, name: str, where: str) -> list[str]:
+    """The texts, exactly as they stand. Raises DataError where one is missing or blank."""
+    texts = cells(table, name, where)
+    blank = [line for line, text in zip(table.lines, texts, strict=True) if not text or text.isspace()]
+    if blank:
+        raise DataError(f"{where}: no text in column {name!r} of {some(blank, table.unit)}; fill or remove these rows")
+    return [text for text in texts if text]
+
+
+def labels_of(table: Table, name: str | None, where: str, *, needed: bool) -> Sequence[str | None] | None:
+    """The labels without surrounding blanks, None for a row that has none; None without a label column.
+
+    Raises:
+        ColumnError: `needed`, and there is no such column.
+        DataError: `needed`, and a row has no label.
+    """
+    if name is None:
+        if needed:
+            has = ", ".join(map(repr, table.columns))
+            raise ColumnError(f"{where} has no column 'label' and labels are needed here; it has {has}; name one")
+        return None
+    kept: dict[str, str] = {}  # one object for each different label: a million rows hold a few strings
+    labels = [
+        None if cell is None or not (bare := cell.strip()) else kept.setdefault(bare, bare)
+        for cell in cells(table, name, where)
+    ]
+    if needed and None in labels:
+        bare_lines = [line for line, label in zip(table.lines, labels, strict=True) if label is None]
+        raise DataError(f"{where}: no label in {some(bare_lines, table.unit)}; labels are needed here")
+    return labels

@@ -1,0 +1,71 @@
+"""Stable ids, and texts that repeat."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from tithe.errors import DataError
+
+
+def hashed_ids(texts: Sequence[str]) -> list[str]:
+    """An id for each text: a hash of it alone, with `-2`, `-3`, ... for later occurrences of the same text.
+
+    >>> hashed_ids(["hello", "world", "hello"])
+    ['a7b6eda801e5347d', '5831c37fa7d6930f', 'a7b6eda801e5347d-2']
+    """
+    seen: Counter[str] = Counter()
+    ids = []
+    for text in texts:
+        # Occurrences are counted by hash, not by text: even two texts that collide get different ids.
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        seen[key] += 1
+        ids.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
+    return ids
+
+
+def checked_ids(given: Sequence[str | None], *, where: str, unit: str, lines: Sequence[int]) -> list[str]:
+    """The ids of a file's own column.
+
+    Raises:
+        DataError: an id is empty or stands twice; the message has the lines.
+    """
+    seen: dict[str, int] = {}
+    for one, line in zip(given, lines, strict=True):
+        if one is None or not one or one.isspace():
+            raise DataError(f"{where}, {unit} {line}: the id is empty; give every row an id, or leave the column out")
+        first = seen.setdefault(one, line)
+        if first != line:
+            raise DataError(
+                f"{where}: the id {one!r} stands in {unit} {first} and again in {unit} {line}; ids must differ"
+            )
+    return list(seen)
+
+
+def first_rows(texts: Sequence[str]) -> list[int]:
+    """For each row, the row where its text stands first.
+
+    >>> first_rows(["a", "b", "a"])
+    [0, 1, 0]
+    """
+    first: dict[str, int] = {}
+    return [first.setdefault(text, row) for row, text in enumerate(texts)]
+
+
+def merged_labels(first: Sequence[int], labels: Sequence[str | None]) -> tuple[list[str | None], int]:
+    """One label for each different text, in the order of first occurrence, and how many texts had several.
+
+    The most frequent label wins; of equally frequent ones, the first in the file. Rows without a label have no say.
+
+    >>> merged_labels([0, 1, 0, 0], ["x", None, "y", "y"])
+    (['y', None], 1)
+    """
+    votes: dict[int, Counter[str]] = {}
+    for row, label in zip(first, labels, strict=True):
+        counted = votes.setdefault(row, Counter())
+        if label is not None:
+            counted[label] += 1
+    # max keeps the first of equals, and a Counter keeps the order of first sight
+    merged = [max(counted, key=counted.__getitem__, default=None) for counted in votes.values()]
+    return merged, sum(len(counted) > 1 for counted in votes.values())

@@ -1,0 +1,160 @@
+"""`ActiveLearner`: ask, tell, repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tithe import registry
+from tithe.errors import LabelError
+from tithe.log import Added, Answered, Asked, Declared, Event, Log
+from tithe.loop.propose import Recipe, Round, propose
+from tithe.loop.workshop import Workshop
+from tithe.models import Model
+from tithe.pool import Pool, declared_task
+from tithe.rng import stream
+from tithe.stopping import Record, Stop
+from tithe.tasks import Task
+from tithe.types import Item, Label
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_STOP_SET = 2000  # Bloodgood and Vijay-Shanker found 2,000 enough for a stable agreement
+
+
+class ActiveLearner:
+    """Asks what to label next and learns from the answers.
+
+    Answers may come late, in any order, twice, or for items that were never asked. All that happens is in `log`.
+
+    Args:
+        pool: from `tithe.read` or `Pool.from_views`.
+        task: a task such as `Choice(["a", "b"])`, or its name where the pool's own labels declare it.
+        recipe: start, trainer, strategy, stop rules; the default is the one that `tithe label` uses.
+        seed: fixes every draw.
+        workshop: where views are kept; by default in memory.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        task: Task | str,
+        recipe: Recipe | None = None,
+        seed: int = 0,
+        *,
+        workshop: Workshop | None = None,
+    ) -> None:
+        self.recipe = recipe or Recipe()
+        self.seed = seed
+        self.task: Task = declared_task(task, pool.items) if isinstance(task, str) else task
+        self.workshop = workshop or Workshop()
+        self._stops: list[Stop] = [registry.build("stops", spec) for spec in self.recipe.stop]
+        if "embeddings" in pool.provides:
+            self._use_given(pool)
+        self.log = Log([Declared(self.task.name, self.task.labels), Added(pool.items)])
+        if pool.answers:
+            self.tell(pool.answers)
+        self._history: list[Record] = []
+
+    def _use_given(self, pool: Pool) -> None:
+        from tithe.models.given import GivenStart
+
+        self.recipe = replace(self.recipe, start="given")
+        self.workshop.given["given"] = GivenStart({pool.items.digest: pool.view("embeddings")})
+
+    def ask(self, n: int = 1) -> list[Item]:
+        """The n items to label next, best first; fewer where fewer are left, none when a stop rule has spoken."""
+        if self.stopped:
+            return []
+        found = self._round(n)
+        strategy = self.recipe.strategy if isinstance(self.recipe.strategy, str) else repr(self.recipe.strategy)
+        if found.selection.ids:
+            self.log.append(Asked(found.selection.ids, strategy, self.seed, found.position))
+        rows = found.pool.rows(found.selection.ids)
+        return [found.pool.items[int(row)] for row in rows]
+
+    def tell(self, answers: Mapping[str, Label | None], *, annotator: str = "me") -> None:
+        """Answers by id; None skips an item for good. All are taken, or none.
+
+        Raises:
+            LabelError: a label that the task does not have.
+            UnknownItemError: an id that the pool does not have.
+        """
+        snapshot = self.log.snapshot()
+        self.workshop.pool(snapshot.items, self.task).rows(answers)
+        events: list[Event] = []
+        for one, label in answers.items():
+            if label is None:
+                events.append(Answered(one, None, annotator, "skip"))
+            else:
+                events.append(Answered(one, self.task.check(label), annotator))
+        self.log.append(*events)
+
+    @property
+    def model(self) -> Model:
+        """The model of all answers so far. Raises LabelError while they hold fewer than two labels."""
+        found = propose(self.log.snapshot(), self.recipe, seed=self.seed, n=0, workshop=self.workshop)
+        if found.model is None:
+            raise LabelError(f"no model yet; {found.cold}. Tell more answers first")
+        return found.model
+
+    @property
+    def history(self) -> Sequence[Record]:
+        """A record of each round asked so far."""
+        return tuple(self._history)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the first stop rule says to stop; None to go on. Rules see the rounds asked so far."""
+        for rule in self._stops:
+            reason = rule(self._history)
+            if reason:
+                return reason
+        return None
+
+    def _round(self, n: int) -> Round:
+        snapshot = self.log.snapshot()
+        found = propose(snapshot, self.recipe, seed=self.seed, n=n, workshop=self.workshop)
+        labelled = len(snapshot.labels)
+        asked = {} if found.model is None else _scores(found.model)
+        record = Record(
+            found.number,
+            labelled,
+            sum(self.task.cost(found.pool.items[int(row)]) for row in found.pool.rows(snapshot.labels)),
+            asked,
+            self._guesses(found) if self._stops else None,
+            found.cold or found.selection.reason,
+            found.fit_s,
+            found.view_s,
+            found.select_s,
+        )
+        self._history.append(record)
+        if self.stopped:  # the answers that came in since the last round were enough
+            found = replace(found, selection=replace(found.selection, ids=(), scores=()))
+        return found
+
+    def _guesses(self, found: Round) -> NDArray[np.int64] | None:
+        if found.model is None:
+            return None
+        return stop_set_guesses(found, self.seed)
+
+
+def stop_set_guesses(found: Round, seed: int) -> NDArray[np.int64] | None:
+    """(s,) the columns that a round's model predicts on the stop set: a draw of the pool that a seed fixes."""
+    import numpy as np
+
+    if found.model is None:
+        return None
+    everyone = np.argsort(np.asarray(found.pool.ids, dtype=np.str_), kind="stable")
+    size = min(_STOP_SET, len(everyone))
+    rows = stream(seed, "stop set").choice(everyone, size, replace=False)
+    guesses: NDArray[np.int64] = found.pool.view("proba")[rows].argmax(axis=1)
+    return guesses
+
+
+def _scores(model: Model) -> dict[str, float]:
+    accuracy = float(model.settings.get("accuracy_on_asked", float("nan")))
+    return {"accuracy": accuracy} if accuracy == accuracy else {}

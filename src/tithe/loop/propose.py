@@ -1,0 +1,183 @@
+"""`propose`: one round of active learning as a function of snapshot, recipe and seed.
+
+Fit on the labels so far, view the pool through model and start, select, explain. Simulation, `ActiveLearner` and the
+service all call this; whatever it reads comes in through its arguments, so a round can be replayed from the log.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tithe import registry
+from tithe.errors import ConfigError, NeedsError
+from tithe.log import Snapshot
+from tithe.loop.workshop import Workshop
+from tithe.models import Model, Start, Trainer
+from tithe.models.starts import DEFAULT_START
+from tithe.rng import stream
+from tithe.strategies import Strategy
+from tithe.types import Examples, Label, Selection
+
+if TYPE_CHECKING:
+    from tithe.pool import Pool
+    from tithe.tasks import Task
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a project learns, as data: start, trainer, strategy and stop rules, each a name that may carry settings.
+
+    `strategy` may also be an object that follows the protocol, for trying out your own.
+    """
+
+    start: str = DEFAULT_START
+    trainer: str = "linear"
+    strategy: str | Strategy = "auto"
+    initial_strategy: str | Strategy = "random"
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What one round came to.
+
+    `cold` says in words why no model was trained (then `model` is None), else it is empty. Times are in seconds.
+    """
+
+    number: int
+    position: int
+    selection: Selection
+    model: Model | None
+    pool: Pool
+    cold: str
+    fit_s: float
+    view_s: float
+    select_s: float
+
+
+def strategy_of(spec: str | Strategy) -> Strategy:
+    """The strategy that a name stands for; an object is returned as it is."""
+    made: Strategy = registry.build("strategies", spec) if isinstance(spec, str) else spec
+    return made
+
+
+def task_of(snapshot: Snapshot) -> Task:
+    """The task that the log declared. Raises ConfigError where it declared none."""
+    if not snapshot.task:
+        raise ConfigError("the log declares no task; append Declared(task, labels) first")
+    task: Task = registry.build("tasks", snapshot.task, labels=snapshot.declared)
+    return task
+
+
+def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = "the strategy") -> None:
+    """Raises NeedsError, before any work, where start and trainer do not give what strategy and trainer need."""
+    if not trainer.needs_any & start.provides:
+        raise NeedsError(
+            f"the trainer needs one of the views {', '.join(sorted(trainer.needs_any))}; "
+            f"the start gives {', '.join(sorted(start.provides)) or 'none'}"
+        )
+    missing = strategy.needs - start.provides - trainer.provides
+    if missing:
+        has = ", ".join(sorted(start.provides | trainer.provides))
+        raise NeedsError(
+            f"{name} needs the view {', '.join(sorted(missing))}, which nothing here gives; there are: {has}"
+        )
+
+
+def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: Workshop | None = None) -> Round:
+    """The next round: the model of the labels so far and the n items to ask.
+
+    Args:
+        snapshot: the log folded up to now.
+        seed: fixes every draw, together with the snapshot's round.
+        n: items to ask; fewer come back where fewer are left, and 0 trains only.
+        workshop: caches; they change how long it takes, never what comes out.
+
+    Raises:
+        NeedsError: a view is needed that nothing provides (before any work).
+        ConfigError: the log declares no task, or n is negative.
+
+    Where the answers hold fewer than two labels no model can be trained: the strategy's own cold start chooses, or
+    else the recipe's `initial_strategy`, and `Round.cold` says so.
+    """
+    if n < 0:
+        raise ConfigError(f"n must be 0 or more items; given {n}")
+    workshop = workshop or Workshop()
+    task = task_of(snapshot)
+    strategy = strategy_of(recipe.strategy)
+    trainer: Trainer = registry.build("trainers", recipe.trainer)
+    start = workshop.start(recipe.start, snapshot.items, seed)
+    check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
+
+    labels = {one: label for one, label in snapshot.labels.items() if one not in snapshot.audit}
+    bare = workshop.pool(snapshot.items, task)
+    views: dict[str, Any] = {name: _start_view(start, name, snapshot) for name in start.provides}
+
+    began = time.perf_counter()
+    model, cold = _fit(snapshot, labels, recipe, trainer, task, start, seed, workshop)
+    fitted = time.perf_counter()
+
+    if model is None:
+        strategy = strategy.cold or _initial(recipe)
+    else:
+        views |= {name: _model_view(model, name, snapshot) for name in model.provides}
+    # Audit items stay out of the strategies' sight too: they must not steer what is asked.
+    unavailable = (snapshot.pending | snapshot.closed | snapshot.audit) - labels.keys()
+    pool = bare.with_state(labels, unavailable, views, task)
+    if n:
+        for name in sorted(strategy.needs & pool.provides):
+            pool.view(name)
+    viewed = time.perf_counter()
+    selection = strategy.select(pool, n, stream(seed, "round", snapshot.round, "query")) if n else Selection((), ())
+    done = time.perf_counter()
+    return Round(
+        snapshot.round, snapshot.position, selection, model, pool, cold, fitted - began, viewed - fitted, done - viewed
+    )
+
+
+def _initial(recipe: Recipe) -> Strategy:
+    initial = strategy_of(recipe.initial_strategy)
+    return initial.cold or initial
+
+
+def _start_view(start: Start, name: str, snapshot: Snapshot) -> Any:
+    return lambda: start.view(name, snapshot.items)
+
+
+def _model_view(model: Model, name: str, snapshot: Snapshot) -> Any:
+    return lambda: model.view(name, snapshot.items)
+
+
+def _fit(
+    snapshot: Snapshot,
+    labels: dict[str, Label],
+    recipe: Recipe,
+    trainer: Trainer,
+    task: Task,
+    start: Start,
+    seed: int,
+    workshop: Workshop,
+) -> tuple[Model | None, str]:
+    """The model of these labels, or None and the reason in words."""
+    classes = {str(label) for label in labels.values()}
+    if len(classes) < 2:
+        have = f"only {next(iter(classes))!r}" if classes else "none"
+        return None, f"cold start: answers of two labels are needed for a model, and there are {have}"
+    rows = workshop.pool(snapshot.items, task).rows(labels)
+    examples = Examples(snapshot.items.take(rows), list(labels.values()))
+
+    def fit(warm: Model | None) -> Model:
+        return trainer.fit(
+            task,
+            examples,
+            start=start,
+            rng=stream(seed, "fit"),
+            unlabelled=snapshot.items,
+            warm=warm,
+            tell=workshop.tell,
+        )
+
+    key = (examples.digest, start.fingerprint, recipe.trainer, str(seed), repr(task))
+    return workshop.model(key, fit), ""

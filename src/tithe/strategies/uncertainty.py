@@ -1,0 +1,62 @@
+"""Uncertainty sampling: least confidence, margin (breaking ties) and entropy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from tithe.pool import Pool
+from tithe.strategies.blocks import block_rows
+from tithe.strategies.ranking import largest, wanted
+from tithe.tasks import Measure
+from tithe.tasks.choice import Choice
+from tithe.types import Selection, View
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Asks what the model is least sure of; ties go to the smaller id.
+
+    What "unsure" means is the task's own: see `Task.uncertainty`. A pool without a task is taken as a choice among
+    the columns of `proba`.
+
+    Source: Lewis and Gale 1994, A Sequential Algorithm for Training Text Classifiers (least confidence); Scheffer,
+    Decomain and Wrobel 2001, Active Hidden Markov Models for Information Extraction (margin); Settles 2009, Active
+    Learning Literature Survey, section 3.1 (entropy).
+
+    Cost: O(N C) time, O(N) memory.
+    """
+
+    measure: Measure = "margin"
+    needs: ClassVar[frozenset[View]] = frozenset({"proba"})
+    cold: ClassVar[None] = None
+
+    def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
+        """The n candidates of the largest uncertainty. Draws nothing."""
+        n, proba, rows = wanted(pool, n), pool.view("proba"), pool.candidates
+        task = pool.task or Choice(tuple(f"column {column}" for column in range(proba.shape[1])))
+        scores, step = np.empty(len(rows)), block_rows(proba.shape[-1])
+        for start in range(0, len(rows), step):
+            scores[start : start + step] = task.uncertainty(proba[rows[start : start + step]], self.measure)
+        best = largest(scores, n)
+        return pool.pick(rows[best], scores[best], self.measure)
+
+
+def least_confidence() -> Uncertainty:
+    """The items whose most probable label is the least probable."""
+    return Uncertainty("least_confidence")
+
+
+def margin() -> Uncertainty:
+    """The items whose two most probable labels are the closest."""
+    return Uncertainty("margin")
+
+
+def entropy() -> Uncertainty:
+    """The items whose probabilities are spread the widest."""
+    return Uncertainty("entropy")

@@ -1,0 +1,31 @@
+"""How the kit fails and how it runs a list of checks; shared by all its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+Probe = TypeVar("Probe")
+
+
+class ConformanceError(AssertionError):
+    """A part does not keep a promise of its protocol; the message names the check, what was expected and given."""
+
+
+def expect(claim: bool, expected: str, given: object) -> None:
+    """Raises ConformanceError unless the claim holds."""
+    if not claim:
+        raise ConformanceError(f"expected {expected}; given {given}")
+
+
+def run_checks(part: object, checks: Mapping[str, Callable[[Probe], None]], probe: Probe) -> list[str]:
+    """The names of the checks, once all have passed on the probe."""
+    for name, check in checks.items():
+        try:
+            check(probe)
+        except ConformanceError as error:
+            raise ConformanceError(f"{part!r} fails the check “{name}”: {error}") from None
+        except Exception as error:  # a stranger's code may raise anything; the cause stays attached
+            given = f"{type(error).__name__}: {error}"
+            raise ConformanceError(f"{part!r} fails the check “{name}”: expected no error; given {given}") from error
+    return list(checks)

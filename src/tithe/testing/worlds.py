@@ -1,0 +1,114 @@
+"""Small pools for the kit, with every view that a strategy may ask for and a record of what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tithe.pool import Array, Pool
+from tithe.rng import stream
+from tithe.tasks.choice import Choice
+from tithe.types import Items, View
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+Maker = Callable[["Generator", int], Array]
+"""Makes a view of this many items; the items stand along the first axis (the second for `committee`)."""
+
+LABELS = ("a", "b", "c")
+
+
+def embeddings(rng: Generator, count: int) -> NDArray[Any]:
+    """(count, 8): three clouds."""
+    clouds = 4 * rng.standard_normal((3, 8))
+    return np.asarray(clouds[rng.integers(3, size=count)] + rng.standard_normal((count, 8)), np.float32)
+
+
+def proba(rng: Generator, count: int) -> NDArray[Any]:
+    """(count, 3)."""
+    return rng.dirichlet(np.ones(3), count).astype(np.float32)
+
+
+def committee(rng: Generator, count: int) -> NDArray[Any]:
+    """(4, count, 3)."""
+    return np.stack([proba(rng, count) for _ in range(4)])
+
+
+def lexical(rng: Generator, count: int) -> Array:
+    """(count, 40), sparse, a third of it counts."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(np.where(rng.random((count, 40)) < 0.3, rng.random((count, 40)), 0).astype(np.float32))
+
+
+MAKERS: Mapping[View, Maker] = {
+    "embeddings": embeddings,
+    "proba": proba,
+    "committee": committee,
+    "lexical": lexical,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Items with their views, labels and pending ids; `asked` collects the views that pools of it were asked for."""
+
+    ids: tuple[str, ...]
+    views: Mapping[View, Array]
+    labels: Mapping[str, str]
+    pending: frozenset[str] = frozenset()
+    labels_known: bool = True
+    asked: set[View] = field(default_factory=set)
+
+    def pool(self) -> Pool:
+        """A fresh pool. Its arrays cannot be written to."""
+        return Pool(
+            Items(self.ids, [f"text of {one}" for one in self.ids]),
+            task=Choice(LABELS),
+            labels=self.labels if self.labels_known else dict.fromkeys(self.labels, ""),
+            unavailable=self.pending,
+            views={name: self._source(name, array) for name, array in self.views.items()},
+            labels_known=self.labels_known,
+        )
+
+    def _source(self, name: View, array: Array) -> Callable[[], Array]:
+        def give() -> Array:
+            self.asked.add(name)
+            part = array if isinstance(array, np.ndarray) else array.data
+            part.setflags(write=False)
+            return array
+
+        return give
+
+    def permuted(self, order: NDArray[np.int64]) -> World:
+        """The same items in another order."""
+        views = {name: rows_of(name, array, order) for name, array in self.views.items()}
+        return replace(self, ids=tuple(self.ids[row] for row in order), views=views)
+
+    def seen_as(self, change: Callable[[View, Array], Array]) -> World:
+        """The same items with changed views."""
+        return replace(self, views={name: change(name, array) for name, array in self.views.items()})
+
+    def only(self, names: frozenset[View]) -> World:
+        """The same items with these views alone."""
+        return replace(self, views={name: array for name, array in self.views.items() if name in names})
+
+
+def rows_of(name: View, array: Array, rows: NDArray[np.int64]) -> Array:
+    """These rows of a view, as a copy."""
+    return array[:, rows] if name == "committee" else array[rows]
+
+
+def make_world(makers: Mapping[View, Maker], seed: int, *, count: int = 60, labelled: int = 10) -> World:
+    """A world of `count` items, of which some are labelled and three are pending."""
+    rng = stream(seed, "testing", "world", count, labelled)
+    # Shuffled, so that the order of the ids is not the order of the rows.
+    ids = tuple(f"item-{number:04d}" for number in rng.permutation(count))
+    views = {name: maker(rng, count) for name, maker in makers.items()}
+    labels = {one: LABELS[number % 3] for number, one in enumerate(ids[:labelled])}
+    return World(ids, views, labels, frozenset(ids[labelled : labelled + 3]))

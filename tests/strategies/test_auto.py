@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from tithe import registry
+from tithe.errors import ConfigError, NeedsError
+from tithe.pool import Pool
+from tithe.rng import stream
+from tithe.strategies.auto import Auto
+from tithe.strategies.typiclust import TypiClust
+from tithe.strategies.uncertainty import margin
+
+COUNT = 1000
+IDS = [f"{row:04d}" for row in range(COUNT)]
+RNG = stream(0, "auto")
+EMBEDDINGS = RNG.standard_normal((COUNT, 5)).astype(np.float32)
+PROBA = RNG.dirichlet(np.ones(3), COUNT)
+
+
+def pool(labelled, *, classes=3, proba=True):
+    labels = {one: "abc"[row % classes] for row, one in enumerate(IDS[:labelled])}
+    return Pool.from_views(IDS, embeddings=EMBEDDINGS, proba=PROBA if proba else None, labelled=labels)
+
+
+def test_covers_until_ten_labels_for_each_class_seen():
+    selection = Auto().select(pool(18, classes=2), 2, stream(0))
+    assert selection.ids == TypiClust().select(pool(18, classes=2), 2, stream(0)).ids
+    assert selection.reason == "covering: 18 of 20 typical items"
+    assert Auto().select(pool(18, classes=3), 5, stream(0)).reason == "covering: 18 of 30 typical items"
+
+
+def test_asks_by_margin_once_enough_is_labelled():
+    selection = Auto().select(pool(30), 10, stream(0))
+    assert selection.ids == margin().select(pool(30), 10, stream(0)).ids
+    assert selection.reason == "margin"
+
+
+def test_a_batch_across_the_hand_over_is_typical_first_then_margin():
+    selection = Auto().select(pool(20), 25, stream(0))
+    typical = TypiClust().select(pool(20), 10, stream(0)).ids
+    unsure = [one for one in margin().select(pool(20), 100, stream(0)).ids if one not in typical]
+    assert selection.ids == (*typical, *unsure[:15])
+    assert selection.reason == "covering: 20 of 30 typical items, then margin for 15"
+
+
+def test_the_parts_of_a_batch_never_overlap_even_when_it_takes_all():
+    assert sorted(Auto().select(pool(20), COUNT, stream(0)).ids) == IDS[20:]
+
+
+def test_a_twentieth_of_a_small_pool_is_enough():
+    small = Pool.from_views(IDS[:101], embeddings=EMBEDDINGS[:101], proba=PROBA[:101], labelled={"0000": "a"})
+    assert Auto().enough(small) == 6
+
+
+def test_covers_all_the_way_without_a_model():
+    selection = Auto().select(pool(50, proba=False), 7, stream(0))
+    assert selection.ids == TypiClust().select(pool(50, proba=False), 7, stream(0)).ids
+    assert selection.reason.startswith("covering")
+
+
+def test_the_cold_part_is_the_covering_one():
+    assert Auto().cold == TypiClust()
+
+
+def test_ids_alone_are_not_enough():
+    with pytest.raises(NeedsError, match="labelled"):
+        Auto().select(Pool.from_views(IDS, embeddings=EMBEDDINGS, proba=PROBA, labelled=IDS[:5]), 5, stream(0))
+
+
+def test_settings_come_with_the_name():
+    assert registry.build("strategies", "auto(per_class=3, share=0.5)") == Auto(per_class=3, share=0.5)
+
+
+@pytest.mark.parametrize("settings", [{"per_class": -1}, {"share": 1.5}])
+def test_settings_out_of_range_are_an_error(settings):
+    with pytest.raises(ConfigError, match="auto takes per_class"):
+        Auto(**settings)
