@@ -11,26 +11,70 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Item": "tithe.types",
-    "Items": "tithe.types",
+    "ActiveLearner": "tithe.loop.learner",
+    "Choice": "tithe.tasks.choice",
     "Example": "tithe.types",
     "Examples": "tithe.types",
-    "Selection": "tithe.types",
+    "Item": "tithe.types",
+    "Items": "tithe.types",
+    "Plan": "tithe.experiment.plan",
     "Pool": "tithe.pool",
-    "read": "tithe.pool",
+    "Recipe": "tithe.loop.propose",
+    "Selection": "tithe.types",
+    "Span": "tithe.types",
     "TitheError": "tithe.errors",
+    "load_model": "tithe.models.saving",
+    "propose": "tithe.loop.propose",
+    "rank": "tithe.loop.ranking",
+    "read": "tithe.pool",
+    "simulate": "tithe.experiment.simulate",
+    "strategy": "tithe.strategies.named",
+    "train": "tithe.loop.training",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604  all are strings
+__all__ = [
+    "ActiveLearner",
+    "Choice",
+    "Example",
+    "Examples",
+    "Item",
+    "Items",
+    "Plan",
+    "Pool",
+    "Recipe",
+    "Selection",
+    "Span",
+    "TitheError",
+    "load_model",
+    "propose",
+    "rank",
+    "read",
+    "simulate",
+    "strategy",
+    "train",
+    "__version__",
+]
 
 if TYPE_CHECKING:
     from tithe.errors import TitheError as TitheError
+    from tithe.experiment.plan import Plan as Plan
+    from tithe.experiment.simulate import simulate as simulate
+    from tithe.loop.learner import ActiveLearner as ActiveLearner
+    from tithe.loop.propose import Recipe as Recipe
+    from tithe.loop.propose import propose as propose
+    from tithe.loop.ranking import rank as rank
+    from tithe.loop.training import train as train
+    from tithe.models.saving import load_model as load_model
     from tithe.pool import Pool as Pool
+    from tithe.pool import read as read
+    from tithe.strategies.named import strategy as strategy
+    from tithe.tasks.choice import Choice as Choice
     from tithe.types import Example as Example
     from tithe.types import Examples as Examples
     from tithe.types import Item as Item
     from tithe.types import Items as Items
     from tithe.types import Selection as Selection
+    from tithe.types import Span as Span
 
 
 def __getattr__(name: str) -> Any:

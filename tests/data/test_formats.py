@@ -82,6 +82,13 @@ def test_a_csv_split_at_semicolons_is_read_with_a_note(tmp_path: Path) -> None:
     assert items.notes == ("split at ';'",)
 
 
+def test_the_delimiter_that_excel_writes_down_is_used(tmp_path: Path) -> None:
+    path = file(tmp_path, "sep=;\r\ntext;label\r\nhello, you;a\r\n")
+    assert list(read_items(path).texts) == ["hello, you"]
+    with pytest.raises(DataError, match="line 4: 1 cells where 2 are expected"):
+        read_items(file(tmp_path, path.read_text() + "bye\n"))
+
+
 def test_columns_of_one_name_are_an_error_and_unnamed_ones_get_a_number(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="several columns named text"):
         read_items(file(tmp_path, "text,text\na,b\n"))

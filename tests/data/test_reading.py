@@ -55,6 +55,8 @@ def test_columns_can_be_named_where_there_is_no_header(tmp_path: Path) -> None:
     assert list(items.texts) == ["hello", "bye"]
     with pytest.raises(ConfigError, match="2 columns and no header"):
         read_items(path, header=False)
+    with pytest.raises(ConfigError, match="its first line names them too; add header=False"):
+        read_items(path, columns=["label", "text"])
     with pytest.raises(DataError, match="line 1: 2 cells where 3 are expected"):
         read_items(path, header=False, columns=["label", "text", "id"])
 

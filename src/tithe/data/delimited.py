@@ -17,6 +17,7 @@ from tithe.data.files import decoded, replacing_text
 from tithe.errors import ConfigError, DataError
 
 _BLOCK = 8192
+_SAYS = re.compile(r"sep=([,;|\t])[\r\n]*")
 _NAME = re.compile(r"\w[\w .-]{0,39}")
 
 
@@ -48,6 +49,8 @@ class Delimited:
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:
         """All rows; O(file) memory. Raises DataError with the line in the file where a row is malformed."""
+        if header and columns is not None:
+            raise ConfigError(f"columns are named for {path}, and its first line names them too; add header=False")
         csv.field_size_limit(sys.maxsize)  # the standard limit of 128 kB is below a long document
         options = _Options(self.delimiter, header, columns)
         if self.delimiter == "\t":
@@ -94,16 +97,18 @@ def _read(path: Path, options: _Options) -> _Parsed:
 
 
 def _parse(file: TextIO, path: Path, options: _Options) -> _Parsed:
-    first = file.readline()
-    delimiter = _delimiter(first, options)
+    first, line = file.readline(), 1
+    if said := _SAYS.fullmatch(first):  # the line that Excel writes and reads
+        first, line, options = file.readline(), 2, options._replace(delimiter=said[1])
+    before, delimiter = line, _delimiter(first, options)
     notes = () if delimiter == options.delimiter else (f"split at {delimiter!r}",)
     reader = csv.reader(chain([first], file), delimiter=delimiter, strict=True, quoting=options.quoting)
     columns: dict[str, list[object]] | None = None
     lines, block = array("q"), list[list[str]]()
-    line, spans = 1, False
+    spans = False
     try:
         for cells in reader:
-            start, line = line, reader.line_num + 1
+            start, line = line, reader.line_num + before
             if not cells:
                 continue
             if columns is None:

@@ -119,7 +119,7 @@ class ActiveLearner:
         snapshot = self.log.snapshot()
         found = propose(snapshot, self.recipe, seed=self.seed, n=n, workshop=self.workshop)
         labelled = len(snapshot.labels)
-        asked = {} if found.model is None else _scores(found.model)
+        asked = asked_scores(found.model)
         record = Record(
             found.number,
             labelled,
@@ -155,6 +155,9 @@ def stop_set_guesses(found: Round, seed: int) -> NDArray[np.int64] | None:
     return guesses
 
 
-def _scores(model: Model) -> dict[str, float]:
+def asked_scores(model: Model | None) -> dict[str, float]:
+    """Scores on asked items that the fit found by cross-validation; empty where there are none."""
+    if model is None:
+        return {}
     accuracy = float(model.settings.get("accuracy_on_asked", float("nan")))
     return {"accuracy": accuracy} if accuracy == accuracy else {}

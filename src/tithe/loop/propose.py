@@ -18,6 +18,7 @@ from tithe.models import Model, Start, Trainer
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy
+from tithe.strategies.named import strategy as named
 from tithe.types import Examples, Label, Selection
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ class Round:
 
 def strategy_of(spec: str | Strategy) -> Strategy:
     """The strategy that a name stands for; an object is returned as it is."""
-    made: Strategy = registry.build("strategies", spec) if isinstance(spec, str) else spec
-    return made
+    return named(spec) if isinstance(spec, str) else spec
 
 
 def task_of(snapshot: Snapshot) -> Task:
@@ -108,7 +108,7 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
     trainer: Trainer = registry.build("trainers", recipe.trainer)
-    start = workshop.start(recipe.start, snapshot.items, seed)
+    start = workshop.start(recipe.start, snapshot.items)
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
 
     labels = {one: label for one, label in snapshot.labels.items() if one not in snapshot.audit}

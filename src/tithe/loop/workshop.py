@@ -33,17 +33,17 @@ class Workshop:
         self.warm = warm
         self.tell = tell
         self.given: dict[str, Start] = {}
-        self._starts: dict[tuple[str, str, int], Start] = {}
+        self._starts: dict[tuple[str, str], Start] = {}
         self._models: OrderedDict[tuple[str, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
 
-    def start(self, spec: str, items: Items, seed: int) -> Start:
-        """The start of this name for these items, prepared once."""
+    def start(self, spec: str, items: Items) -> Start:
+        """The start of this name for these items, prepared once. It does not depend on a run's seed."""
         if spec in self.given:
             return self.given[spec]
-        key = (spec, items.digest, seed)
+        key = (spec, items.digest)
         if key not in self._starts:
-            self._starts[key] = prepare_start(spec, items, store=self.store, seed=seed, tell=self.tell)
+            self._starts[key] = prepare_start(spec, items, store=self.store, tell=self.tell)
         return self._starts[key]
 
     def pool(self, items: Items, task: Task) -> Pool:

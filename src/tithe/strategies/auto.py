@@ -30,6 +30,12 @@ class Auto:
     Departs: the point of hand-over is a rule of ours, by labels per class.
 
     Cost: that of `TypiClust` while covering, then O(N C).
+
+    >>> import numpy as np
+    >>> from tithe.rng import stream
+    >>> pool = Pool.from_views(list("abcd"), embeddings=np.eye(4), proba=np.full((4, 2), 0.5), labelled={"a": "yes"})
+    >>> Auto(share=0.5).select(pool, 2, stream(0)).reason
+    'covering: 1 of 2 typical items, then margin for 1'
     """
 
     per_class: int = 10

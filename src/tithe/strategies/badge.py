@@ -39,6 +39,12 @@ class Badge:
 
     Cost: O(n N (C + d)) arithmetic, but one reading of both matrices for 16 and more picks; a few vectors of N and a
     block of memory.
+
+    >>> from tithe.rng import stream
+    >>> proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5]])
+    >>> pool = Pool.from_views(["a", "b", "c"], embeddings=np.eye(3), proba=proba)
+    >>> Badge().select(pool, 1, stream(0)).ids  # the longest gradient
+    ('c',)
     """
 
     needs: ClassVar[frozenset[View]] = frozenset({"embeddings", "proba"})

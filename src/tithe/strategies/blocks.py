@@ -59,6 +59,11 @@ class Blocks:
         """Single rows, by their place among `rows`: (m, d)."""
         return self._finish(self.matrix[self.rows[positions]])
 
+    def exact(self, rows: Rows) -> NDArray[np.float64]:
+        """Rows of `matrix` (m, d), prepared in float64. They need not be among `rows`."""
+        points = self.matrix[rows].astype(np.float64)
+        return points if self.prepare is None else self.prepare(points)
+
     def _finish(self, block: NDArray[Any]) -> Floats:
         if block.dtype.kind != "f" or block.dtype.itemsize < 4:
             block = block.astype(np.float64)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Random:
-    """Draws uniformly, without replacement. Every score is 0. Cost: O(N)."""
+    """Draws uniformly, without replacement. Every score is 0. Cost: O(N).
+
+    >>> from tithe.rng import stream
+    >>> len(Random().select(Pool.from_views(["a", "b", "c"]), 2, stream(0)))
+    2
+    """
 
     needs: ClassVar[frozenset[View]] = frozenset()
 

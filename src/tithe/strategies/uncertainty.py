@@ -30,6 +30,11 @@ class Uncertainty:
     Learning Literature Survey, section 3.1 (entropy).
 
     Cost: O(N C) time, O(N) memory.
+
+    >>> from tithe.rng import stream
+    >>> pool = Pool.from_views(["a", "b", "c"], proba=np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]]))
+    >>> Uncertainty("margin").select(pool, 2, stream(0)).ids
+    ('b', 'c')
     """
 
     measure: Measure = "margin"

@@ -79,7 +79,8 @@ class Choice:
             for start in range(0, len(output), 65536):  # float64 logs of blocks, not of the whole matrix
                 block = output[start : start + 65536].astype(np.float64)
                 total[start : start + 65536] = -(block * np.log(np.maximum(block, 1e-300))).sum(axis=1)
-            return total / np.log(output.shape[1])
+            total /= np.log(output.shape[1])
+            return total
         raise LabelError(f"unknown measure {measure!r}; there are: least_confidence, margin, entropy")
 
     def score(self, truth: Sequence[Label], output: NDArray[np.floating[Any]]) -> dict[str, float]:

@@ -20,7 +20,7 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 FULL = "full"
 """The strategy name of a run on all labels, which sets the target of the others."""
 
-WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "labelled", "cost")
+WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost")
 ITEMS = ("test_correct", "test_items")
 SECONDS = ("fit_s", "view_s", "select_s")
 

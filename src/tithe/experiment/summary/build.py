@@ -64,6 +64,7 @@ def summarise(
                     savings: [{share, labels, at_first, baseline_labels, budget, saved, saved_at_least, low, high}]
                         saved .43: 43 % fewer labels than the baseline. Where only the baseline missed the target,
                         saved_at_least. Where both have it at the first budget, or the strategy missed it: null.
+                        A bound that the budget is too short to give is null too.
                     area: {gain, low, high, from, to, n, p_t, p_flips, p_holm, p_flips_holm, better, worse}
                         `better` and `worse` are claims: p_holm (of the t test, over the strategies of this group) below
                         1 - level.

@@ -143,10 +143,11 @@ def _saving_bounds(a: Table, b: Table, budget: float, settings: Settings) -> tup
     reached_a, reached_b = np.isfinite(a), np.isfinite(b)
     safe_a, safe_b = np.where(reached_a, a, budget), np.where(reached_b, b, budget)
     worst = np.where(reached_a, 1 - safe_a / safe_b, -np.inf)
-    best = np.where(reached_b, 1 - safe_a / safe_b, 1.0)
+    best = np.where(reached_b, 1 - safe_a / safe_b, np.inf)
     tail = 0.5 - settings.level / 2
-    low = np.quantile(worst, tail, method="lower")  # interpolating towards -inf would give nan
-    return float(low), float(np.quantile(best, 1 - tail))
+    # Neighbours, not points between them: interpolating towards infinity would give nan.
+    low, high = np.quantile(worst, tail, method="lower"), np.quantile(best, 1 - tail, method="higher")
+    return float(low), float(high)
 
 
 def _bounds(values: NDArray[np.float64], settings: Settings) -> tuple[float, float]:

@@ -6,6 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tithe.experiment.summary.compare import Settings
+from tithe.experiment.summary.words import (
+    labels,
+    metric_name,
+    p_value,
+    percent,
+    saved_bounds,
+    score_percent,
+    share_saved,
+    signed,
+)
 
 PREFERRED = "auto"
 """Named in the headline if it is shown to be better: being chosen beforehand, it is not the luckiest of many."""
@@ -75,13 +85,13 @@ def _group_headline(group: Mapping[str, Any], compared: Sequence[Mapping[str, An
     if found is None or full is None or not is_sure(found):
         gain = _points(winner["against"]["area"]["gain"])
         return f"{name} beats {base} by {gain} on average over the budgets; how many labels that saves is not certain."
-    score = percent(found["share"] * full["score"])
+    score = score_percent(found["share"] * full["score"])
     needs = f"{base} needs {labels(found['baseline_labels'])}"
     if found["baseline_labels"] is None:
         needs = f"{base} does not with {labels(found['budget'])}"
     return (
         f"With {labels(found['labels'])} of {labels(full['labelled'])} labels, {name} reaches {score} "
-        f"{settings.metric.replace('_', ' ')}; {needs}."
+        f"{metric_name(settings.metric)}; {needs}."
     )
 
 
@@ -112,72 +122,18 @@ def _of_strategy(strategy: Mapping[str, Any], settings: Settings) -> list[str]:
 def _saving_sentence(name: str, found: Mapping[str, Any], settings: Settings) -> str:
     base = settings.baseline
     reached = (
-        f"{name} reached {percent(found['share'])} of the full-data {settings.metric.replace('_', ' ')} with "
+        f"{name} reached {percent(found['share'])} of the full-data {metric_name(settings.metric)} with "
         f"{labels(found['labels'])} labels, {base} "
     )
     if found["saved"] is None:
-        least = "no lower bound within the budget" if found["low"] is None else f"from {percent(found['low'])}"
+        least = percent(found["saved_at_least"])
         return (
-            f"{reached}not within {labels(found['budget'])}: at least {percent(found['saved_at_least'])} fewer "
-            f"({percent(settings.level)} interval {least})."
+            f"{reached}not within {labels(found['budget'])}: at least {least} fewer "
+            f"({percent(settings.level)} interval {saved_bounds(found)})."
         )
-    size = f"{percent(abs(found['saved']))} {'more' if found['saved'] < 0 else 'fewer'}"
     suffix = " fewer" if found["saved"] < 0 else ""
     interval = f"{percent(settings.level)} interval {saved_bounds(found)}{suffix}"
-    return f"{reached}with {labels(found['baseline_labels'])}: {size} ({interval})."
-
-
-def saved_bounds(found: Mapping[str, Any]) -> str:
-    """The interval of a saving; a missing low bound means that the budget was too short to give one.
-
-    >>> saved_bounds({"low": 0.31, "high": 0.6}), saved_bounds({"low": None, "high": 0.6})
-    ('31 % to 60 %', 'up to 60 %')
-    """
-    high = percent(found["high"])
-    return f"up to {high}" if found["low"] is None else f"{percent(found['low'])} to {high}"
-
-
-def percent(share: float) -> str:
-    """A share in per cent; a decimal only where it says something.
-
-    >>> percent(0.95), percent(0.9782), percent(-0.034), percent(0.4312)
-    ('95 %', '97.8 %', '−3 %', '43 %')
-    """
-    digits = 1 if share > 0.9 and abs(share * 100 - round(share * 100)) > 0.05 else 0
-    return f"{100 * share:.{digits}f} %".replace("-", "−")
-
-
-def signed(gain: float) -> str:
-    """A difference of scores in points, with its sign.
-
-    >>> signed(0.0123), signed(-0.002), signed(0.00001)
-    ('+1.2', '−0.2', '0.0')
-    """
-    text = f"{100 * gain:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
-
-
-def labels(count: float | None) -> str:
-    """A number of labels, thousands apart.
-
-    >>> labels(4834), labels(181.4)
-    ('4,834', '182')
-    """
-    # Up, since a target is not reached before the next whole label.
-    return "–" if count is None else f"{int(-(-count // 1)):,}"
-
-
-def p_value(p: float) -> str:
-    """A p-value with its sign of relation.
-
-    >>> p_value(0.314), p_value(0.0004), p_value(0.012), p_value(1.0)
-    ('= .31', '< .001', '= .012', '= 1')
-    """
-    if p < 0.001:
-        return "< .001"
-    if p > 0.995:
-        return "= 1"
-    return f"= {p:.{3 if p < 0.1 else 2}f}".replace("0.", ".")
+    return f"{reached}with {labels(found['baseline_labels'])}: {share_saved(found['saved'])} ({interval})."
 
 
 def _points(gain: float) -> str:

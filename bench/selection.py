@@ -1,0 +1,233 @@
+"""Measures the speed and the memory of selection, beside scikit-activeml on the same arrays.
+
+    python bench/selection.py --quick
+    python bench/selection.py --large --peer-python /path/to/python-with-scikit-activeml
+
+Each measurement is a fresh process with the same number of threads, so that its peak memory is its own. Arrays are made
+from a seed in that process: a mixture of Gaussians with rows of length 1, and the probabilities of a linear model. Our
+time includes building the pool. `extra MB` is the peak during the call less what was held before it. The floor is the
+time of 100 passes `X @ c` over the embeddings in the same process: what plain farthest-first of 100 items cannot beat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+CHOOSE, LABELLED, WIDTH, CLOUDS = 100, 100, 384, 100
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PAIRS = [
+    ("entropy", 8),
+    ("entropy", 50),
+    ("margin", 50),
+    ("k_center", 8),
+    ("badge", 8),
+    ("badge", 50),
+    ("typiclust", 8),
+]
+LARGE = ["margin", "entropy", "k_center", "badge", "typiclust"]
+
+
+def main() -> int:
+    """Runs all measurements, prints the table and writes the JSON."""
+    options = read_options()
+    if options.child:
+        print(json.dumps(measure(**json.loads(options.child))))
+        return 0
+    rows, count = [], 2000 if options.quick else options.n
+    has_peer = peer_version(options.peer_python)
+    if not has_peer:
+        print(
+            f"scikit-activeml is not installed for {options.peer_python}: its columns stay empty (--peer-python PATH)"
+        )
+    for strategy, classes in PAIRS:
+        rows.append(compare(options, strategy, count, classes, peer=bool(has_peer)))
+    for large in (100_000, 1_000_000) if options.large else ():
+        rows += [compare(options, strategy, large, 50, peer=False) for strategy in LARGE]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.threads} used",
+        "python": platform.python_version(),
+        "peer": has_peer,
+        "choose": CHOOSE,
+        "labelled": LABELLED,
+        "width": WIDTH,
+        "rows": rows,
+    }
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written: {options.out}")
+    return 0
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2000 items, seconds in all")
+    parser.add_argument("--n", type=int, default=20_000, help="items for the comparison (default 20000)")
+    parser.add_argument("--large", action="store_true", help="ours at 100 000 and 1 000 000 items too (4 GB of memory)")
+    parser.add_argument("--threads", type=int, default=1, help="threads for both (default 1)")
+    parser.add_argument("--peer-python", default=sys.executable, help="a Python that has scikit-activeml")
+    parser.add_argument("--out", type=Path, default=Path("bench/results/selection.json"))
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def peer_version(python: str) -> str:
+    """The version of scikit-activeml there, or nothing."""
+    code = "from importlib.metadata import version; print(version('scikit-activeml'))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def compare(options: argparse.Namespace, strategy: str, count: int, classes: int, *, peer: bool) -> dict[str, Any]:
+    """One row of the table."""
+    job = {"strategy": strategy, "count": count, "classes": classes}
+    ours = child(options, sys.executable, {**job, "who": "tithe"})
+    row: dict[str, Any] = {**job, "tithe": ours, "ours/floor": round(ours["seconds"] / ours["floor_s"], 3)}
+    if peer:
+        row["peer"] = child(options, options.peer_python, {**job, "who": "peer"})
+        row["times faster"] = round(row["peer"]["seconds"] / ours["seconds"], 1)
+    if options_first(options):
+        print(f"{'strategy':<10}{'N':>9}{'C':>4}{'seconds':>9}{'extra MB':>10}{'floor s':>9}{'/floor':>8}", end="")
+        print(f"{'peer s':>9}{'peer MB':>9}{'faster':>8}")
+    print(f"{strategy:<10}{count:>9}{classes:>4}{ours['seconds']:>9.3f}{ours['extra_mb']:>10.1f}", end="")
+    print(f"{ours['floor_s']:>9.2f}{row['ours/floor']:>8.2f}", end="")
+    if peer:
+        print(f"{row['peer']['seconds']:>9.2f}{row['peer']['extra_mb']:>9.0f}{row['times faster']:>7.0f}x", end="")
+    print(flush=True)
+    return row
+
+
+def options_first(options: argparse.Namespace) -> bool:
+    """Whether this is the first row."""
+    first = not getattr(options, "begun", False)
+    options.begun = True
+    return first
+
+
+def child(options: argparse.Namespace, python: str, job: dict[str, Any]) -> dict[str, float]:
+    """The measurement of a fresh process."""
+    env = {**os.environ, **dict.fromkeys(THREADS, str(options.threads))}
+    command = [python, __file__, "--child", json.dumps(job)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"the measurement {job} failed:\n{done.stderr}")
+    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, float]:
+    """Seconds, extra MB at the peak and the floor of one selection."""
+    make: Callable[..., Callable[[], list[Any]]] = ours if who == "tithe" else peers
+    make(strategy, *arrays(300, classes))()  # imports and first calls are not what is measured
+    points, proba, weights = arrays(count, classes)
+    call = make(strategy, points, proba, weights)
+    before = start_peak()
+    begun = time.perf_counter()
+    chosen = call()
+    seconds = time.perf_counter() - begun
+    extra = (memory("VmHWM") - before) / 1024
+    if len(set(chosen)) != CHOOSE:
+        raise SystemExit(f"{who} {strategy} chose {len(set(chosen))} items, not {CHOOSE}")
+    begun = time.perf_counter()
+    for row in range(CHOOSE):
+        points @ points[row]
+    floor = time.perf_counter() - begun
+    return {"seconds": round(seconds, 4), "extra_mb": round(extra, 1), "floor_s": round(floor, 3)}
+
+
+def arrays(count: int, classes: int) -> tuple[Any, Any, Any]:
+    """Embeddings (N, 384), probabilities (N, C) and the weights (384, C) that gave them, in float32."""
+    import numpy as np
+
+    rng = np.random.default_rng(20_000)
+    clouds = rng.standard_normal((CLOUDS, WIDTH), dtype=np.float32)
+    weights = 8 * rng.standard_normal((WIDTH, classes), dtype=np.float32)
+    points, proba = np.empty((count, WIDTH), np.float32), np.empty((count, classes), np.float32)
+    for start in range(0, count, 16384):
+        block = clouds[rng.integers(CLOUDS, size=len(points[start : start + 16384]))]
+        block += rng.standard_normal(block.shape, dtype=np.float32)
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        points[start : start + 16384], proba[start : start + 16384] = block, softmax(block @ weights)
+    return points, proba, weights
+
+
+def softmax(scores: Any) -> Any:
+    """(n, C), rows adding up to 1."""
+    import numpy as np
+
+    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def ours(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], list[Any]]:
+    """Builds the pool and selects."""
+    from tithe.pool import Pool
+    from tithe.registry import build
+    from tithe.rng import stream
+
+    ids = [f"item-{row:07d}" for row in range(len(points))]
+    labels = {ids[row]: str(row % 3) for row in range(LABELLED)}
+
+    def call() -> list[Any]:
+        pool = Pool.from_views(ids, embeddings=points, proba=proba, labelled=labels)
+        return list(build("strategies", strategy).select(pool, CHOOSE, stream(0, "bench")).ids)
+
+    return call
+
+
+def peers(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], list[Any]]:
+    """The same choice by scikit-activeml; its classifier computes the same probabilities."""
+    import numpy as np
+
+    base: Any = import_module("skactiveml.base").SkactivemlClassifier
+    pool: Any = import_module("skactiveml.pool")
+
+    class Linear(base):  # type: ignore[misc]
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+            return self
+
+        def predict_proba(self, X: Any) -> Any:
+            return softmax(X @ weights)
+
+        def predict(self, X: Any) -> Any:
+            return self.predict_proba(X).argmax(axis=1)
+
+    labels = np.full(len(points), np.nan)
+    labels[:LABELLED] = np.arange(LABELLED) % proba.shape[1]
+    model: Any = Linear(classes=list(range(proba.shape[1])))
+    model.classes_ = np.arange(proba.shape[1])
+    trained = {"clf": model, "fit_clf": False}
+    by_name: dict[str, tuple[Any, dict[str, Any]]] = {
+        "entropy": (pool.UncertaintySampling(method="entropy", random_state=0), trained),
+        "margin": (pool.UncertaintySampling(method="margin_sampling", random_state=0), trained),
+        "k_center": (pool.CoreSet(random_state=0), {}),
+        "badge": (pool.Badge(random_state=0), trained),
+        "typiclust": (pool.TypiClust(random_state=0), {}),
+    }
+    query, extra = by_name[strategy]
+    return lambda: list(query.query(X=points, y=labels, batch_size=CHOOSE, **extra))
+
+
+def memory(name: str) -> int:
+    """A figure of /proc/self/status, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+
+def start_peak() -> int:
+    """What is held now, in KiB; the kernel forgets earlier peaks."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory("VmRSS")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""`tithe demo`: the main job on the bundled example."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from tithe.experiment.plan import Plan
+    from tithe.models import Tell
+    from tithe.views import ViewStore
+
+_BUDGETS = (40, 70, 100, 130, 160, 200, 250, 300)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    serve: Annotated[bool, typer.Option(help="Open the labelling page afterwards (not there yet).")] = True,
+    out: Annotated[Path, typer.Option(help="A folder for the results.")] = Path("demo"),
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 10,
+    cache: Annotated[Path | None, typer.Option(help="Where embeddings are kept.")] = None,
+) -> None:
+    """Watch tithe learn the bundled example from a tenth of its labels, beside random choice.
+
+    Example: tithe demo --no-serve --out demo
+    """
+    from rich.live import Live
+    from rich.text import Text
+
+    from tithe.cli.show import chart, console, note, progress
+    from tithe.cli.simulate import print_results
+    from tithe.data.example import path
+    from tithe.experiment.plan import Plan
+    from tithe.experiment.runs import FULL, Step
+    from tithe.experiment.simulate import Progress, simulate
+    from tithe.views import ViewStore, default_root
+
+    plan = Plan(str(path("train")), str(path("test")), strategies=("random", "auto"), budgets=_BUDGETS, seeds=seeds)
+    console.print("1,500 short messages, 8 intents: who needs fewer labels, random choice or tithe's `auto`?")
+    with progress() as tell:
+        embed_first(plan, ViewStore(cache or default_root()), tell)
+    found: dict[str, dict[int, list[float]]] = {"random": defaultdict(list), "auto": defaultdict(list)}
+
+    def picture() -> Text:
+        curves = {name: [(x, sum(ys) / len(ys)) for x, ys in sorted(points.items())] for name, points in found.items()}
+        return Text.assemble(*chart(curves, x_most=_BUDGETS[-1]))
+
+    with Live(picture(), console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
+
+        def on_step(state: Progress, step: Step) -> None:
+            if step.row is not None and state.run.strategy != FULL:
+                found[state.run.strategy][step.row["labelled"]].append(step.row["accuracy"])
+                live.update(picture())
+
+        results = simulate(plan, out, cache=cache, notes=note, on_step=on_step)
+    print_results(results, out)
+    if serve:
+        typer.echo("The labelling page is not part of this version yet; the demo ends here.")
+
+
+def embed_first(plan: Plan, store: ViewStore, tell: Tell) -> None:
+    """Embeds the example with a progress bar of its own, before the live chart takes the screen."""
+    from tithe.data.reading import read_items
+    from tithe.loop import Workshop
+
+    workshop = Workshop(store, tell=tell)
+    pool = read_items(plan.train)
+    for items in (pool, read_items(plan.test)):
+        for spec in plan.starts:
+            start = workshop.start(spec, pool)
+            for name in sorted(start.provides):
+                start.view(name, items)

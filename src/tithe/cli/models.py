@@ -1,0 +1,117 @@
+"""`tithe train`, `tithe predict`, `tithe evaluate`: one model, outside the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (train, predict, evaluate):
+        app.command(no_args_is_help=True)(command)
+
+
+Text = Annotated[str | None, typer.Option(help="The text column (default: text, else the only string column).")]
+LabelColumn = Annotated[str | None, typer.Option(help="The label column (default: label).")]
+Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")]
+
+
+def train(
+    file: Annotated[Path, typer.Argument(help="A file of texts with labels; rows without one are left out.")],
+    out: Annotated[Path, typer.Option(help="A new folder for the model.")],
+    task: Annotated[str, typer.Option(help="What a label means: choice.")] = "choice",
+    text: Text = None,
+    label: LabelColumn = None,
+    labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
+    trainer: Annotated[str, typer.Option(help="The trainer.")] = "linear",
+    start: Annotated[str, typer.Option(help="The start.")] = "minilm+lexical",
+    seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
+    cache: Cache = None,
+) -> None:
+    """Train one model on a labelled file.
+
+    Example: tithe train labelled.csv --out model
+    """
+    from tithe import registry
+    from tithe.cli.show import note, progress
+    from tithe.loop.training import train as train_model
+    from tithe.pool import declared_task, read
+    from tithe.views import ViewStore, default_root
+
+    pool = read(file, text=text, label=label)
+    for line in pool.items.notes:
+        note(f"{file}: {line}")
+    declared = declared_task(task, pool.items, tuple(registry.split_list(labels)) or None)
+    with progress() as tell:
+        store = ViewStore(cache or default_root())
+        model = train_model(pool, declared, trainer=trainer, start=start, seed=seed, store=store, tell=tell)
+    model.save(out)
+    typer.echo(f"model of {model.settings['labelled']} labels: {out}")
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder that `tithe train` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file of texts.")],
+    out: Annotated[Path, typer.Option(help="Where the predictions go: id, text, prediction, confidence.")],
+    text: Text = None,
+    cache: Cache = None,
+) -> None:
+    """Label a file with a model, with calibrated confidence.
+
+    Example: tithe predict model new.csv --out labelled.csv
+    """
+    from tithe.cli.show import note, progress
+    from tithe.data import write_rows
+    from tithe.models.saving import load_model
+    from tithe.pool import read
+    from tithe.views import ViewStore, default_root
+
+    items = read(file, text=text).items
+    for line in items.notes:
+        note(f"{file}: {line}")
+    with progress() as tell:
+        model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
+        proba = model.view("proba", items)
+    columns = {
+        "id": list(items.ids),
+        "text": list(items.texts),
+        "prediction": model.task.decode(proba),
+        "confidence": [round(float(p), 4) for p in proba.max(axis=1)],
+    }
+    write_rows(out, columns)
+    typer.echo(f"{len(items)} predictions: {out}")
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A folder that `tithe train` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file of texts with labels.")],
+    text: Text = None,
+    label: LabelColumn = None,
+    cache: Cache = None,
+) -> None:
+    """Score a model on a labelled file; prints JSON.
+
+    Example: tithe evaluate model test.csv
+    """
+    import json
+
+    from tithe.cli.show import note, progress
+    from tithe.models.saving import load_model
+    from tithe.pool import read
+    from tithe.views import ViewStore, default_root
+
+    items = read(file, text=text, label=label, require_label=True).items
+    with progress() as tell:
+        model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
+        proba = model.view("proba", items)
+    truth = [one for one in items.gold or () if one is not None]
+    undeclared = sorted({str(one) for one in truth} - set(model.task.labels))
+    if undeclared:
+        note(f"{file} has labels that the model does not know ({', '.join(undeclared)}); they count as wrong")
+    scores = {
+        name: None if value != value else round(value, 6) for name, value in model.task.score(truth, proba).items()
+    }
+    typer.echo(json.dumps({"items": len(items), **scores}, indent=1))

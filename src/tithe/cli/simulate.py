@@ -1,0 +1,150 @@
+"""`tithe simulate` and `tithe report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tithe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tithe.experiment.plan import Plan
+    from tithe.experiment.results import Results
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command(no_args_is_help=True)(simulate)
+    app.command(no_args_is_help=True)(report)
+
+
+def simulate(
+    file: Annotated[Path, typer.Argument(help="The training file (its labels play the people), or a plan PLAN.toml.")],
+    out: Annotated[Path, typer.Option(help="A folder for the results; the same command again goes on there.")],
+    test: Annotated[Path | None, typer.Option(help="The test file; it is only ever scored on.")] = None,
+    task: Annotated[str, typer.Option(help="What a label means: choice.")] = "choice",
+    text: Annotated[
+        str | None, typer.Option(help="The text column (default: text, else the only string column).")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The label column (default: label).")] = None,
+    id: Annotated[str | None, typer.Option(help="The id column (default: id, else a hash of the text).")] = None,
+    labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
+    header: Annotated[bool, typer.Option(help="Whether CSV and TSV files begin with the names of the columns.")] = True,
+    columns: Annotated[str, typer.Option(help="The names of the columns, a,b,c, for a file without a header.")] = "",
+    strategy: Annotated[str, typer.Option(help="Strategies, split at commas: random,margin,auto.")] = "random,auto",
+    trainer: Annotated[str, typer.Option(help="Trainers, split at commas.")] = "linear",
+    start: Annotated[str, typer.Option(help="Starts, split at commas; a + puts two side by side.")] = "minilm+lexical",
+    initial_strategy: Annotated[str, typer.Option(help="Who chooses the first batch.")] = "random",
+    budgets: Annotated[
+        str, typer.Option(help="Cumulative numbers of labels, the first is the initial batch: 50,100,5%.")
+    ] = "",
+    initial: Annotated[str, typer.Option(help="Instead of budgets: the size of the first batch.")] = "",
+    batches: Annotated[str, typer.Option(help="With --initial: sizes of the batches; the last repeats.")] = "",
+    seeds: Annotated[int, typer.Option(help="How many seeds; ten where a claim is to be tested.")] = 10,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    subsample: Annotated[float, typer.Option(help="The share of the pool that each seed sees.")] = 1.0,
+    embeddings: Annotated[Path | None, typer.Option(help="Your own embeddings X.npy instead of a start.")] = None,
+    test_embeddings: Annotated[
+        Path | None, typer.Option(help="Those of the test rows, where X.npy lacks them.")
+    ] = None,
+    stop: Annotated[str, typer.Option(help="Stop rules, split at commas: stabilising,target(accuracy=0.95).")] = "",
+    dedupe: Annotated[bool, typer.Option(help="Merge rows of the same text.")] = False,
+    drop_leaks: Annotated[bool, typer.Option(help="Leave training rows out whose text is in the test file.")] = False,
+    full: Annotated[bool, typer.Option(help="Train once on all labels too, as the yardstick.")] = True,
+    export_rounds: Annotated[
+        Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Where runs go: processes or inline.")] = "processes",
+    workers: Annotated[int, typer.Option(help="Processes (default: one for each core).")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")
+    ] = None,
+) -> None:
+    """Play active learning on a file whose labels are known, and report what it would have saved.
+
+    Example: tithe simulate train.csv --test test.csv --strategy random,margin,auto --budgets 50,100,200,400 --out out
+    """
+    from tithe import registry
+    from tithe.experiment.plan import Plan, counts
+
+    if file.suffix == ".toml":
+        if test is not None:
+            raise ConfigError("a plan names its own test file; leave --test out, or give the training file itself")
+        plan = Plan.from_toml(file)
+    else:
+        if test is None:
+            raise ConfigError("no test file was given; name one with --test FILE, it is only ever scored on")
+        plan = Plan(
+            train=str(file), test=str(test), task=task, text=text, label=label, id=id,
+            labels=tuple(registry.split_list(labels)), header=header, columns=tuple(registry.split_list(columns)),
+            strategies=tuple(registry.split_list(strategy)), trainers=tuple(registry.split_list(trainer)),
+            starts=tuple(registry.split_list(start)), initial_strategy=initial_strategy,
+            budgets=counts(budgets), initial=(counts(initial) or (0,))[0], batches=counts(batches),
+            seeds=seeds, seed=seed, subsample=subsample,
+            embeddings=None if embeddings is None else str(embeddings),
+            test_embeddings=None if test_embeddings is None else str(test_embeddings),
+            dedupe=dedupe, drop_leaks=drop_leaks, stop=tuple(registry.split_list(stop)), full=full,
+        )  # fmt: skip
+    results = play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds)
+    print_results(results, out)
+
+
+def play(plan: Plan, out: Path, *, engine: str = "processes", workers: int = 0, **more: Any) -> Results:
+    """Runs a plan with progress on the terminal."""
+    from tithe import registry
+    from tithe.cli.show import note, progress
+    from tithe.experiment.simulate import simulate
+
+    runner = registry.build("engines", engine, **({"workers": workers} if workers else {}))
+    try:
+        with progress() as tell:
+            return simulate(plan, out, engine=runner, tell=tell, notes=note, **more)
+    finally:
+        runner.close()
+
+
+def print_results(results: Results, out: Path) -> None:
+    """The summary as a table and sentences, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    summary = results.summary
+    for group in summary["groups"]:
+        table = Table(title=f"{group['dataset']}: {summary['metric']}, {group['trainer']} on {group['start']}")
+        table.add_column("labels", justify="right")
+        budgets = sorted({p["labelled"] for s in group["strategies"] for p in s["curve"]})
+        for strategy in group["strategies"]:
+            table.add_column(strategy["strategy"], justify="right")
+        for budget in budgets:
+            cells = []
+            for strategy in group["strategies"]:
+                point = next((p for p in strategy["curve"] if p["labelled"] == budget), None)
+                gain = next((g for g in (strategy["against"] or {}).get("gains", []) if g["labelled"] == budget), None)
+                sure = gain is not None and gain["low"] is not None and gain["low"] > 0
+                cells.append("" if point is None else f"{point['mean']:.4f}{' +' if sure else '  '}")
+            table.add_row(f"{budget:g}", *cells)
+        if group["full"]:
+            table.add_row(f"all {group['full']['labelled']:g}", f"{group['full']['score']:.4f}  ")
+        console.print(table)
+    if any(group["seeds"] for group in summary["groups"]):
+        console.print("+ : the 95 % interval of the paired gain over random lies above zero", style="bright_black")
+    for sentence in summary["sentences"]:
+        console.print(sentence, soft_wrap=True)
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `tithe simulate` wrote.")],
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+) -> None:
+    """Write the HTML report of one or several simulations.
+
+    Example: tithe report out/atis out/trec --out both.html
+    """
+    from tithe.experiment.report import write_report
+
+    write_report(folders, out)
+    typer.echo(f"report: {out}")

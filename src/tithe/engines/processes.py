@@ -1,0 +1,67 @@
+"""The engine that runs jobs in several processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
+
+from tithe.engines import Job, Result
+from tithe.errors import JobError, TitheError
+
+
+def _begin() -> None:
+    """In each worker: leave Ctrl-C to the parent, and one thread each, since the processes already fill the cores."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def _call(job: Job) -> tuple[str, Any, str]:
+    """(key, value, "") or (key, error, traceback): the traceback would not survive the way back by itself."""
+    try:
+        return job.key, job.function(*job.arguments), ""
+    except TitheError as error:
+        return job.key, error, "tithe"
+    except Exception as error:  # noqa: BLE001  # any error of a job must reach the parent with its traceback
+        return job.key, f"{type(error).__name__}: {error}", traceback.format_exc()
+
+
+class Processes:
+    """Runs jobs in `workers` processes, by default one for each core. Workers live until `close`."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        # Spawned, not forked: a fork of a process with BLAS or torch threads can hang.
+        self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_begin)
+
+    def map(self, jobs: Iterable[Job], *, stackable: bool) -> Iterator[Result]:
+        """Results as they are ready. Raises JobError where a job fails or a worker dies."""
+        waiting: set[Future[tuple[str, Any, str]]] = {self._pool.submit(_call, job) for job in jobs}
+        try:
+            while waiting:
+                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    key, value, trouble = future.result()
+                    if trouble == "tithe":
+                        raise value
+                    if trouble:
+                        raise JobError(f"the job {key!r} failed: {value}\n{trouble}")
+                    yield Result(key, value)
+        except BrokenProcessPool:
+            raise JobError(
+                "a worker process died, most likely for lack of memory; run with fewer workers (--workers 1). "
+                "What was finished is kept: the same command goes on from there"
+            ) from None
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

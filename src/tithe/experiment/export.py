@@ -1,0 +1,45 @@
+"""The tables of each round, as the notebook of S4 had them: train, pool and test with predictions and entropy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tithe.data import write_rows
+from tithe.experiment.runs import Run, test_output
+from tithe.log import Snapshot
+from tithe.types import Items
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tithe.experiment.world import World
+    from tithe.loop import Round
+
+
+def export_round(folder: Path, world: World, run: Run, found: Round, snapshot: Snapshot) -> None:
+    """Writes `train.csv`, `pool.csv` and `test.csv` of one round below `folder/config/seed-S/round-R`.
+
+    Columns: id, text, label (the file's own), prediction, p_<label> for each label, entropy in [0, 1].
+    """
+    into = folder / re.sub(r"[^\w.+=-]+", "_", run.config) / f"seed-{run.seed}" / f"round-{snapshot.round - 1}"
+    into.mkdir(parents=True, exist_ok=True)
+    items = found.pool.items
+    proba = found.pool.view("proba") if found.model is not None else None
+    labelled = np.isin(np.arange(len(items)), found.pool.rows(snapshot.labels))
+    for name, rows in (("train", np.flatnonzero(labelled)), ("pool", np.flatnonzero(~labelled))):
+        _write(into / f"{name}.csv", items.take(rows), None if proba is None else proba[rows], world)
+    _write(into / "test.csv", world.test, test_output(world, found, snapshot), world)
+
+
+def _write(path: Path, items: Items, proba: NDArray[Any] | None, world: World) -> None:
+    columns: dict[str, Any] = {"id": list(items.ids), "text": list(items.texts), "label": list(items.gold or ())}
+    if proba is not None:
+        columns["prediction"] = world.task.decode(proba)
+        for column, label in enumerate(world.task.labels):
+            columns[f"p_{label}"] = [f"{value:.6f}" for value in proba[:, column]]
+        columns["entropy"] = [f"{value:.6f}" for value in world.task.uncertainty(proba, "entropy")]
+    write_rows(path, columns)

@@ -1,0 +1,85 @@
+"""What a simulation has done so far, on disk: a line for each finished step, so that a killed one goes on.
+
+The journal lives in a hidden folder of the results and goes when they are complete.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tithe.errors import CacheError, ConfigError
+from tithe.experiment.plan import Plan
+from tithe.experiment.runs import Step
+
+
+class Journal:
+    """An append-only file of steps; the last line may be torn by a kill and is then dropped."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        """Opens the journal below a results folder, or begins one.
+
+        Raises ConfigError where the folder holds the beginning of another plan.
+        """
+        self.folder = folder / ".unfinished"
+        self.path = self.folder / "steps.jsonl"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stamp = self.folder / "plan-digest"
+        if stamp.exists() and stamp.read_text() != plan.digest:
+            raise ConfigError(
+                f"{folder} holds an unfinished run of another plan; give another --out, or remove {folder}"
+            )
+        stamp.write_text(plan.digest)
+
+    def steps(self) -> Iterator[tuple[str, int, Step]]:
+        """The steps written so far: run key, number, step. Cuts off a torn last line."""
+        if not self.path.exists():
+            return
+        good = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                try:
+                    raw = json.loads(line) if line.endswith(b"\n") else None
+                except ValueError:
+                    raw = None
+                if raw is None:
+                    break
+                good += len(line)
+                yield raw["run"], raw["number"], _step(raw["step"])
+        if good < self.path.stat().st_size:
+            with self.path.open("r+b") as file:
+                file.truncate(good)
+
+    def add(self, run: str, number: int, step: Step) -> None:
+        """Writes a step and waits until it is on the disk. Raises CacheError where the disk is full."""
+        raw = asdict(step)
+        if raw["row"]:
+            raw["row"] = {**raw["row"], "test_correct": base64.b64encode(raw["row"]["test_correct"]).decode()}
+        line = json.dumps({"run": run, "number": number, "step": raw}) + "\n"
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise CacheError(
+                f"cannot write to {self.folder}: {error.strerror}; free some space and run the same command again, "
+                f"it goes on from here"
+            ) from None
+
+    def remove(self) -> None:
+        """Deletes the journal, once the results are complete."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _step(raw: dict[str, Any]) -> Step:
+    row = raw["row"]
+    if row:
+        row = {**row, "test_correct": base64.b64decode(row["test_correct"])}
+    return Step(row, tuple(raw["asked"]), tuple(raw["scores"]), raw["guesses"], raw["asked_scores"])

@@ -1,0 +1,154 @@
+"""A plan: a grid of runs as data, from a command line or a TOML file; written back as `plan.toml`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tithe.errors import BudgetError, ConfigError, near
+from tithe.models.starts import DEFAULT_START
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Data x starts x trainers x strategies x seeds.
+
+    `budgets` are cumulative; a str such as "5%" is a share of the pool. Without `budgets`, `initial` and `batches` say
+    the same: the last batch repeats until the pool ends.
+    """
+
+    train: str
+    test: str
+    task: str = "choice"
+    text: str | None = None
+    label: str | None = None
+    id: str | None = None
+    labels: tuple[str, ...] = ()
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ("random", "auto")
+    trainers: tuple[str, ...] = ("linear",)
+    starts: tuple[str, ...] = (DEFAULT_START,)
+    initial_strategy: str = "random"
+    budgets: tuple[int | str, ...] = ()
+    initial: int | str = 0
+    batches: tuple[int | str, ...] = ()
+    seeds: int = 10
+    seed: int = 0
+    subsample: float = 1.0
+    embeddings: str | None = None
+    test_embeddings: str | None = None
+    dedupe: bool = False
+    drop_leaks: bool = False
+    stop: tuple[str, ...] = ()
+    full: bool = True
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # lists from TOML or a caller become tuples, so that a plan is a value
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        for name in ("strategies", "trainers", "starts"):
+            if not getattr(self, name):
+                raise ConfigError(f"a plan needs at least one of its {name}; none given")
+            double = {one for one in getattr(self, name) if getattr(self, name).count(one) > 1}
+            if double:
+                raise ConfigError(f"the {name} name {', '.join(sorted(double))} twice; give each once")
+        if self.seeds < 1:
+            raise ConfigError(f"a plan needs at least one seed; given {self.seeds}")
+        if not 0 < self.subsample <= 1:
+            raise ConfigError(f"subsample is a share above 0 and at most 1; given {self.subsample}")
+        if self.budgets and (self.initial or self.batches):
+            raise ConfigError("give either budgets or initial and batches, not both")
+
+    @property
+    def dataset(self) -> str:
+        """A short name of the data: the file's name, with its folder's where the file is just `train`."""
+        path = Path(self.train)
+        stem = path.name.split(".")[0]
+        return path.parent.name if stem in ("train", "data", "all") and path.parent.name else stem
+
+    @property
+    def digest(self) -> str:
+        """A hash of all settings: a folder of results belongs to one plan."""
+        return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    def steps(self, pool: int) -> list[int]:
+        """The cumulative budgets for a pool of this size.
+
+        Raises:
+            BudgetError: a budget is more than the pool, or budgets do not grow.
+
+        >>> Plan("a.csv", "b.csv", budgets=(10, "5%")).steps(1000)
+        [10, 50]
+        >>> Plan("a.csv", "b.csv", initial=10, batches=(20, 30)).steps(100)
+        [10, 30, 60, 90, 100]
+        """
+        if self.budgets:
+            steps = [_count(budget, pool) for budget in self.budgets]
+        elif self.initial:
+            steps = [_count(self.initial, pool)]
+            batches = [_count(batch, pool) for batch in self.batches] or [steps[0]]
+            while steps[-1] < pool and min(batches) > 0:
+                steps.append(min(pool, steps[-1] + batches[min(len(steps) - 1, len(batches) - 1)]))
+        else:
+            steps = sorted({max(2, round(pool * share)) for share in (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)})
+        if any(b <= a for a, b in zip([0, *steps], steps, strict=False)):
+            raise BudgetError(f"budgets must grow and begin above 0; given {', '.join(map(str, steps))}")
+        if steps[-1] > pool:
+            raise BudgetError(f"the budget of {steps[-1]} is more than the pool of {pool} items; give at most {pool}")
+        return steps
+
+    def to_toml(self) -> str:
+        """The plan as TOML; `Plan.from_toml` reads it back to an equal plan."""
+        lines = ["# a tithe plan; run it again with: tithe simulate plan.toml --out DIR", ""]
+        for name, value in asdict(self).items():
+            if value is not None:
+                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Plan:
+        """The plan in a TOML file. Raises ConfigError for a key that there is not."""
+        try:
+            raw = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read the plan {path}: {error}") from None
+        return cls.from_mapping(raw, str(path))
+
+    @classmethod
+    def from_mapping(cls, raw: dict[str, Any], where: str = "the plan") -> Plan:
+        """A plan of these settings. Raises ConfigError for a key that there is not, or a missing one."""
+        known = {field.name for field in fields(cls)}
+        for key in raw:
+            if key not in known:
+                raise ConfigError(f"{where} has an unknown setting {key!r}; {near(key, known)}")
+        missing = {"train", "test"} - raw.keys()
+        if missing:
+            raise ConfigError(f"{where} lacks {' and '.join(sorted(missing))}; name the files")
+        return cls(**raw)
+
+
+def _count(given: int | str, pool: int) -> int:
+    """A number of items, from a number or a share such as "5%"."""
+    try:
+        if isinstance(given, str) and given.strip().endswith("%"):
+            return round(float(given.strip()[:-1]) / 100 * pool)
+        return int(given)
+    except ValueError:
+        raise BudgetError(f"cannot read the budget {given!r}; write a whole number or a share such as 5%") from None
+
+
+def counts(text: str) -> tuple[int | str, ...]:
+    """Budgets from a command line.
+
+    >>> counts("48, 97,5%")
+    (48, 97, '5%')
+    """
+    parts: Sequence[str] = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(int(part) if part.isdigit() else part for part in parts)

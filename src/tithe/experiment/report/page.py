@@ -1,0 +1,90 @@
+"""The page: what a manager needs first, what a researcher checks below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from tithe.experiment.report import tables
+from tithe.experiment.report.about import method, what_was_run
+from tithe.experiment.report.figures import learning_curve, small_multiples
+from tithe.experiment.report.markup import Html, tag, text
+from tithe.experiment.report.read import Run
+from tithe.experiment.summary.sentences import best, is_sure, saving
+
+
+def page(runs: Sequence[Run]) -> str:
+    """The report of these runs as one HTML file."""
+    places = [(run, group) for run in runs for group in run.summary["groups"] if group["strategies"]]
+    one = len(places) == 1
+    sections = [_section(run, group, f"g{number}", alone=one) for number, (run, group) in enumerate(places)]
+    here = files("tithe.experiment.report")
+    datasets = sorted({group["dataset"] for _, group in places})
+    return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        title=text(f"tithe report: {', '.join(datasets)}"),
+        style=here.joinpath("page.css").read_text(encoding="utf-8"),
+        eyebrow=text(" · ".join(datasets)),
+        headline=text(_headline(runs, places)),
+        contents="" if one else _contents(runs, places),
+        sections="".join(sections),
+        method=method(),
+        run=what_was_run(list(runs)),
+    )
+
+
+def _headline(runs: Sequence[Run], places: Sequence[tuple[Run, Mapping[str, Any]]]) -> str:
+    if len(runs) == 1:
+        return str(runs[0].summary["headline"])
+    shown = sum(best(group["strategies"]) is not None for _, group in places)
+    return f"A strategy was shown to be better than its baseline in {shown} of {len(places)} settings."
+
+
+def _name(run: Run, group: Mapping[str, Any], runs: int) -> str:
+    where = f" ({run.name})" if runs > 1 else ""
+    return f"{group['dataset']}, {group['trainer']} on {group['start']}{where}"
+
+
+def _contents(runs: Sequence[Run], places: Sequence[tuple[Run, Mapping[str, Any]]]) -> Html:
+    """One line for each group, which leads to its section."""
+    lines = [
+        f'<li><a href="#g{number}">{text(_name(run, group, len(runs)))}</a>: {text(group["headline"])}</li>'
+        for number, (run, group) in enumerate(places)
+    ]
+    return tag("nav", tag("ul", *lines), cls="contents")
+
+
+def _section(run: Run, group: Mapping[str, Any], name: str, *, alone: bool) -> Html:
+    """One group: chart and key figures, sentences, then the tables."""
+    summary = run.summary
+    winner = best(group["strategies"])
+    found = saving(winner) if winner else None
+    title = f"{group['dataset']}, {group['trainer']} on {group['start']}"
+    top = "" if alone else tag("h2", text(title)) + tag("p", text(group["headline"]), cls="lead")
+    notes = [note.removeprefix(f"{title}: ") for note in group["notes"]]
+    parts = [
+        top,
+        tables.key_figures(group, winner, found if found and is_sure(found) else None, summary["baseline"]),
+        _caveats(notes),
+        learning_curve(group, summary, name),
+        tag("h3" if not alone else "h2", "What was found"),
+        tag("ul", *(tag("li", text(one)) for one in group["sentences"]), cls="found"),
+        tag("h3" if not alone else "h2", "The evidence"),
+        tables.targets(group, summary),
+        tables.tests(group, summary),
+        tables.gains(group, summary),
+        small_multiples(group, summary, name),
+        tables.times(group),
+        tables.all_numbers(group, summary),
+    ]
+    return Html(f'<section id="{name}" aria-label="{text(title)}">{"".join(parts)}</section>')
+
+
+def _caveats(notes: Sequence[str]) -> Html:
+    if not notes:
+        return Html("")
+    lines = "".join(tag("li", text(note[:1].upper() + note[1:])) for note in notes)
+    return Html(
+        f'<aside class="caveats" aria-label="Caveats"><strong>Before you rely on this</strong><ul>{lines}</ul></aside>'
+    )

@@ -1,0 +1,131 @@
+"""The results of a simulation: tables in memory, and the files that hold them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tithe.errors import CacheError, ConfigError, DataError
+from tithe.experiment.plan import Plan
+from tithe.experiment.report import write_report
+from tithe.experiment.summary import summarise
+from tithe.experiment.world import World, file_digests
+
+if TYPE_CHECKING:
+    from tithe.experiment.simulate import Progress
+
+_FILES = ("plan.toml", "environment.json", "rounds.parquet", "selections.parquet", "summary.json", "report.html")
+_LIBRARIES = ("tithe", "numpy", "scipy", "scikit-learn", "torch", "transformers", "tokenizers", "pyarrow")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a simulation came to. `rounds` and `selections` are pyarrow tables, as in the design's *Files*."""
+
+    plan: Plan
+    environment: dict[str, Any]
+    rounds: pa.Table
+    selections: pa.Table
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Curves, areas, labels to a target, gains and tests; see `tithe.experiment.summary`."""
+        return summarise(self.rounds, asdict(self.plan), seed=self.plan.seed)
+
+    @classmethod
+    def of(cls, plan: Plan, world: World, states: Sequence[Progress]) -> Results:
+        """The results of finished runs, in an order that does not depend on who finished first."""
+        ordered = sorted(states, key=lambda state: (state.run.config, state.run.seed))
+        rows = [row for state in ordered for row in state.rows]
+        picks: dict[str, list[Any]] = {k: [] for k in ("config", "seed", "round", "item", "rank", "score")}
+        for state in ordered:
+            for number, (batch, scores) in enumerate(zip(state.batches, state.scores, strict=True)):
+                for rank, (item, score) in enumerate(zip(batch, scores, strict=True)):
+                    values = (state.run.config, state.run.seed, number, item, rank, score)
+                    for column, value in zip(picks.values(), values, strict=True):
+                        column.append(value)
+        stopped = {state.run.key: state.stopped for state in ordered if state.stopped}
+        return cls(plan, environment(plan, world, stopped), pa.Table.from_pylist(rows), pa.table(picks))
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """The results in a folder. Raises DataError where it holds none."""
+        folder = Path(folder)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise DataError(f"{folder} holds no complete simulation: {', '.join(missing)} is not there")
+        return cls(
+            Plan.from_toml(folder / "plan.toml"),
+            json.loads((folder / "environment.json").read_text("utf-8")),
+            pq.read_table(folder / "rounds.parquet"),
+            pq.read_table(folder / "selections.parquet"),
+        )
+
+
+def environment(plan: Plan, world: World, stopped: dict[str, str]) -> dict[str, Any]:
+    """What the results depend on beside the plan: versions, machine, the files' digests, notes on the data."""
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "files_sha256": file_digests(plan),
+        "pool": len(world.pool),
+        "test": len(world.test),
+        "labels": list(world.task.labels),
+        "notes": list(world.notes),
+        "stopped": stopped,
+        "command": " ".join(["tithe", *sys.argv[1:]]) if Path(sys.argv[0]).name == "tithe" else "tithe.simulate",
+        "finished_s": round(time.time()),
+    }
+
+
+def is_complete(folder: Path, plan: Plan) -> bool:
+    """Whether a folder holds the finished results of this plan.
+
+    Raises ConfigError where it holds those of another plan, or files that are not ours.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
+        return False
+    there = {path.name for path in folder.iterdir()}
+    if ".unfinished" in there:
+        return False
+    if not there >= set(_FILES):
+        raise ConfigError(f"{folder} is not empty and holds no simulation; give a new folder with --out")
+    if Plan.from_toml(folder / "plan.toml").digest != plan.digest:
+        raise ConfigError(f"{folder} holds the results of another plan; give another --out, or remove that folder")
+    return True
+
+
+def write_results(folder: Path, results: Results) -> None:
+    """Writes all files, each whole or not at all, the report last. Raises CacheError where the disk is full."""
+    staged = folder / ".unfinished" / "staged"
+    shutil.rmtree(staged, ignore_errors=True)
+    try:
+        staged.mkdir(parents=True)
+        (staged / "plan.toml").write_text(results.plan.to_toml(), "utf-8")
+        (staged / "environment.json").write_text(json.dumps(results.environment, indent=1) + "\n", "utf-8")
+        pq.write_table(results.rounds, staged / "rounds.parquet", compression="zstd")
+        pq.write_table(results.selections, staged / "selections.parquet", compression="zstd")
+        (staged / "summary.json").write_text(json.dumps(results.summary, indent=1, allow_nan=False) + "\n", "utf-8")
+        write_report([staged], staged)
+        for name in _FILES:
+            (staged / name).replace(folder / name)
+        staged.rmdir()
+    except OSError as error:
+        raise CacheError(
+            f"cannot write the results to {folder}: {error.strerror or error}; free some space and run the same "
+            f"command again, it goes on from here"
+        ) from None

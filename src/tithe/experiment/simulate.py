@@ -1,0 +1,175 @@
+"""`simulate`: plays a plan with people who answer from the gold labels, and writes what came out.
+
+All runs go through their rounds in lockstep, so an engine sees many alike jobs at once. Each finished step is on disk
+before the next begins; a killed simulation, started again, loses nothing that was finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tithe import registry
+from tithe.engines import Engine, Job
+from tithe.errors import ConfigError
+from tithe.experiment.journal import Journal
+from tithe.experiment.plan import Plan
+from tithe.experiment.results import Results, is_complete, write_results
+from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
+from tithe.experiment.world import World, warm_up, world_of
+from tithe.loop.propose import check_needs, strategy_of
+from tithe.models import Tell, quiet
+from tithe.stopping import Record, Stop
+from tithe.views import default_root
+
+
+@dataclass
+class Progress:
+    """A run under way: its batches, rows and why it stopped (empty while it goes on)."""
+
+    run: Run
+    batches: list[tuple[str, ...]] = field(default_factory=list)
+    scores: list[tuple[float, ...]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    stopped: str = ""
+    steps: int = 0
+
+
+OnStep = Callable[[Progress, Step], None]
+
+
+def _nobody(text: str) -> None:
+    """Hears notes and keeps them to itself."""
+
+
+def simulate(
+    plan: Plan,
+    out: str | Path | None = None,
+    *,
+    engine: str | Engine = "processes",
+    cache: Path | None = None,
+    export: Path | None = None,
+    tell: Tell = quiet,
+    notes: Callable[[str], None] = _nobody,
+    on_step: OnStep | None = None,
+) -> Results:
+    """Plays all runs of a plan.
+
+    Args:
+        out: the folder for the results; started again with the same plan, it goes on where it stopped. None: no files.
+        engine: an engine or its name; `inline` runs in this process.
+        cache: where views are kept, by default the user's cache folder.
+        export: a folder for the train, pool and test tables of each round.
+        tell: hears of progress; `notes` hears what a person should know of the data, `on_step` of each finished step.
+
+    Raises:
+        TitheError: before any work, where data, names, needs or budgets do not fit.
+    """
+    folder = None if out is None else Path(out)
+    if folder is not None and is_complete(folder, plan):
+        return Results.read(folder)
+    root = cache or default_root()
+    world = world_of(plan, str(root))
+    world.workshop.tell = tell
+    check(plan, world)
+    for text in world.notes:
+        notes(text)
+    journal = None if folder is None else Journal(folder, plan)
+    warm_up(world, plan)
+    states = {run.key: Progress(run) for run in runs_of(plan)}
+    rules: list[Stop] = [registry.build("stops", spec) for spec in plan.stop]
+    total = sum(_rounds(state, world) for state in states.values())
+
+    def advance(progress: Progress, step: Step) -> None:
+        _advance(progress, step, world, rules)
+        tell("rounds", sum(len(state.rows) for state in states.values()), total)
+        if on_step:
+            on_step(progress, step)
+
+    for key, _, step in journal.steps() if journal else ():
+        advance(states[key], step)
+    runner: Engine = registry.build("engines", engine) if isinstance(engine, str) else engine
+    try:
+        for progress, step in _play(plan, str(root), states, world, runner, export):
+            if journal:
+                journal.add(progress.run.key, progress.steps, step)
+            advance(progress, step)
+    finally:
+        if isinstance(engine, str):
+            runner.close()
+    results = Results.of(plan, world, list(states.values()))
+    if folder is not None and journal is not None:
+        write_results(folder, results)
+        journal.remove()
+    return results
+
+
+def check(plan: Plan, world: World) -> None:
+    """Raises, before any work, for unknown names and for needs that nothing provides."""
+    for spec in plan.stop:
+        registry.build("stops", spec)
+    starts = ("given",) if plan.embeddings else plan.starts
+    for start_spec in starts:
+        start = world.workshop.start(start_spec, world.pool)
+        for trainer_spec in plan.trainers:
+            trainer = registry.build("trainers", trainer_spec)
+            for spec in (*plan.strategies, plan.initial_strategy):
+                strategy = strategy_of(spec)
+                check_needs(strategy, trainer, start, f"the strategy {spec!r}")
+            initial = strategy_of(plan.initial_strategy)
+            if not (initial.cold or initial).needs <= start.provides:
+                raise ConfigError(
+                    f"the initial strategy {plan.initial_strategy!r} needs a model, and there is none at first; "
+                    f"use random, or a cold-start strategy such as typiclust"
+                )
+
+
+def _play(
+    plan: Plan, cache: str, states: dict[str, Progress], world: World, engine: Engine, export: Path | None
+) -> Iterator[tuple[Progress, Step]]:
+    """Lockstep: all runs that are fewest steps along go one step, until all are done."""
+    while alive := [state for state in states.values() if not _done(state, world)]:
+        behind = min(state.steps for state in alive)
+        jobs = [
+            Job(
+                state.run.key,
+                take_step,
+                (plan, cache, state.run, list(state.batches), None if export is None else str(export)),
+            )
+            for state in alive
+            if state.steps == behind
+        ]
+        for result in engine.map(jobs, stackable=True):
+            yield states[result.key], result.value
+
+
+def _rounds(state: Progress, world: World) -> int:
+    return 1 if state.run.strategy == FULL else len(world.steps)
+
+
+def _done(state: Progress, world: World) -> bool:
+    return bool(state.stopped) or len(state.rows) >= _rounds(state, world)
+
+
+def _advance(state: Progress, step: Step, world: World, rules: list[Stop]) -> None:
+    """Takes a finished step into the state of its run."""
+    import numpy as np
+
+    state.steps += 1
+    if step.row is not None:
+        state.rows.append(step.row)
+        guesses = None if step.guesses is None else np.asarray(step.guesses)
+        state.records.append(
+            Record(step.row["round"], step.row["labelled"], step.row["cost"], step.asked_scores or {}, guesses)
+        )
+        if state.run.strategy != FULL:
+            reasons = (rule(state.records) for rule in rules)
+            state.stopped = next((reason for reason in reasons if reason), "")
+        if not step.asked and not _done(state, world):
+            state.stopped = "no items are left"
+    if step.asked and not state.stopped:
+        state.batches.append(step.asked)
+        state.scores.append(step.scores)

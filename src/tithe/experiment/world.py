@@ -1,0 +1,143 @@
+"""The data of a plan, loaded once in each process: pool, test items, starts, the view store."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tithe.data.reading import leaks, read_items
+from tithe.errors import ConfigError, DataError
+from tithe.experiment.plan import Plan
+from tithe.log import Added, Declared, Snapshot
+from tithe.loop import Workshop
+from tithe.models import Tell, quiet
+from tithe.models.given import GivenStart
+from tithe.pool import declared_task
+from tithe.rng import stream
+from tithe.types import Items
+from tithe.views import ViewStore
+
+if TYPE_CHECKING:
+    from tithe.tasks import Task
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What all runs of a plan share."""
+
+    pool: Items
+    test: Items
+    task: Task
+    workshop: Workshop
+    notes: tuple[str, ...]
+    steps: tuple[int, ...]
+
+    def snapshot(self, seed: int, subsample: float) -> Snapshot:
+        """The log before the first question: the task and the share of the pool that this seed sees."""
+        items = self.pool
+        if subsample < 1:
+            size = max(1, round(subsample * len(items)))
+            order = np.argsort(np.asarray(items.ids, dtype=np.str_), kind="stable")
+            items = items.take(np.sort(stream(seed, "subsample").choice(order, size, replace=False)))
+        return Snapshot.empty().apply([Declared(self.task.name, self.task.labels), Added(items)])
+
+
+def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
+    """The world of a plan.
+
+    Raises DataError, ColumnError, ConfigError or BudgetError, before any work, for whatever does not fit.
+    """
+    options: dict[str, Any] = {"text": plan.text, "label": plan.label, "id": plan.id, "header": plan.header}
+    options["columns"] = list(plan.columns) or None
+    pool = read_items(plan.train, dedupe=plan.dedupe, require_label=True, **options)
+    test = read_items(plan.test, require_label=True, **options)
+    task = declared_task(plan.task, pool, plan.labels or None)
+    notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
+    for label in {str(one) for one in pool.gold or ()} - set(task.labels):
+        raise ConfigError(f"{plan.train} has the label {label!r}, which --labels does not declare; add it")
+    undeclared = sorted({str(one) for one in test.gold or ()} - set(task.labels))
+    if undeclared:
+        hit = sum(str(one) in undeclared for one in test.gold or ())
+        notes.append(
+            f"{plan.test}: {hit} test rows have labels that the training file does not "
+            f"({', '.join(undeclared)}); they count as wrong"
+        )
+    given = _given(plan, pool, test)
+    pool = _without_leaks(plan, pool, test, notes)
+    workshop = Workshop(ViewStore(cache), warm=False, tell=tell)
+    if given is not None:
+        workshop.given["given"] = given
+    steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
+    return World(pool, test, task, workshop, tuple(notes), steps)
+
+
+def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> Items:
+    leaked = leaks(pool, test)
+    if not leaked:
+        return pool
+    what = f"{len(leaked)} rows of {plan.train} have a text that is also in {plan.test}"
+    if not plan.drop_leaks:
+        notes.append(f"{what}; scores are a little too high for it. Leave them out with --drop-leaks")
+        return pool
+    notes.append(f"{what}; they were left out of training")
+    gone = set(leaked)
+    return pool.take(np.asarray([row for row, one in enumerate(pool.ids) if one not in gone], dtype=np.int64))
+
+
+def _given(plan: Plan, pool: Items, test: Items) -> GivenStart | None:
+    """The user's own embeddings: one file for train and test rows one after the other, or one for each."""
+    if plan.embeddings is None:
+        return None
+    try:
+        array = np.load(plan.embeddings, mmap_mode="r", allow_pickle=False)
+        more = (
+            None if plan.test_embeddings is None else np.load(plan.test_embeddings, mmap_mode="r", allow_pickle=False)
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the embeddings: {error}; give a .npy file of shape (rows, width)") from None
+    from tithe.data.arrays import checked_view
+
+    if more is None:
+        both = checked_view("embeddings", array, len(pool) + len(test)) if len(array) != len(pool) else None
+        if both is None:
+            raise DataError(
+                f"{plan.embeddings} has a row for each of the {len(pool)} training rows, but none for the "
+                f"{len(test)} test rows; append them below, or give --test-embeddings"
+            )
+        array, more = both[: len(pool)], both[len(pool) :]
+    return GivenStart(
+        {
+            pool.digest: checked_view("embeddings", array, len(pool)),
+            test.digest: checked_view("embeddings", more, len(test)),
+        }
+    )
+
+
+@lru_cache(maxsize=2)
+def world_of(plan: Plan, cache: str | None) -> World:
+    """`load`, once in each process."""
+    return load(plan, None if cache is None else Path(cache))
+
+
+def warm_up(world: World, plan: Plan) -> None:
+    """Computes all views of all starts before the runs begin, so that no two processes do it and time is told."""
+    for spec in plan.starts:
+        start = world.workshop.start(spec, world.pool)
+        for name in sorted(start.provides):
+            for items in (world.pool, world.test):
+                start.view(name, items)
+
+
+def file_digests(plan: Plan) -> dict[str, str]:
+    """The sha256 of each file that the plan reads."""
+    out = {}
+    for path in (plan.train, plan.test, plan.embeddings, plan.test_embeddings):
+        if path is not None:
+            with Path(path).open("rb") as file:
+                out[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return out

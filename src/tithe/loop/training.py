@@ -1,0 +1,41 @@
+"""One model of a labelled pool, outside the loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tithe import registry
+from tithe.loop.workshop import Workshop
+from tithe.models import Model, Tell, Trainer, quiet
+from tithe.models.starts import DEFAULT_START
+from tithe.pool import Pool
+from tithe.rng import stream
+from tithe.tasks import Task
+from tithe.types import Examples
+from tithe.views import ViewStore
+
+
+def train(
+    pool: Pool,
+    task: Task,
+    *,
+    trainer: str = "linear",
+    start: str = DEFAULT_START,
+    seed: int = 0,
+    store: ViewStore | None = None,
+    tell: Tell = quiet,
+) -> Model:
+    """A model of the pool's own labels; items without one are left out.
+
+    Raises LabelError where a label is not the task's, or there are fewer than two different ones.
+    """
+    items = pool.items
+    gold = items.gold or [None] * len(items)
+    rows = np.asarray([row for row, label in enumerate(gold) if label is not None], dtype=np.int64)
+    labels = [task.check(label) for label in gold if label is not None]
+    made: Trainer = registry.build("trainers", trainer)
+    workshop = Workshop(store, tell=tell)
+    examples = Examples(items.take(rows), labels)
+    return made.fit(
+        task, examples, start=workshop.start(start, items), rng=stream(seed, "fit"), unlabelled=items, tell=tell
+    )

@@ -1,0 +1,190 @@
+"""The event log and its snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tithe.errors import ConfigError, DataError, LabelError
+from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Log, Published, Snapshot, joined
+from tithe.types import Items
+
+IDS = ("a", "b", "c", "d")
+START: tuple[Event, ...] = (Added(Items(list(IDS), [one * 3 for one in IDS])), Declared("choice", ("x", "y", "z")))
+
+some_ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=3, unique=True).map(tuple)
+answers = st.builds(
+    lambda item, label, who: Answered(item, label, who, "label" if label else "skip"),
+    st.sampled_from(IDS),
+    st.sampled_from(["x", "y", "z", None]),
+    st.sampled_from(["ann", "bob", "cyd"]),
+)
+events: st.SearchStrategy[Event] = st.one_of(
+    answers,
+    st.builds(Asked, some_ids, st.just("margin"), st.just(1), st.just(2)),
+    st.builds(Drawn, some_ids),
+    st.builds(Published, st.text(max_size=3), st.integers(0, 4)),
+)
+histories = st.lists(events, max_size=25)
+
+
+def log_of(*more: Event) -> Log:
+    return Log([*START, *more])
+
+
+def state(snapshot: Snapshot) -> dict[str, object]:
+    """All of a snapshot as values that compare."""
+    told = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
+    # The order of the answers counts: a tie goes to the earliest.
+    told["answers"] = {item: list(by.items()) for item, by in snapshot.answers.items()}
+    told["items"] = (list(snapshot.items.ids), list(snapshot.items.texts))
+    return told
+
+
+@given(histories, st.data())
+def test_a_snapshot_at_a_position_is_the_fold_of_the_events_before_it(
+    history: list[Event], data: st.DataObject
+) -> None:
+    log = log_of(*history)
+    at = data.draw(st.integers(0, len(log)))
+    assert state(log.snapshot(at)) == state(Snapshot.empty().apply(log.events()[:at]))
+    assert log.snapshot(at).position == at
+    assert state(log.snapshot(at).apply(log.events(after=at))) == state(log.snapshot())
+
+
+@given(histories)
+def test_appending_one_by_one_or_at_once_gives_the_same_snapshot(history: list[Event]) -> None:
+    single = log_of()
+    for event in history:
+        single.append(event)
+    assert state(single.snapshot()) == state(log_of(*history).snapshot())
+
+
+@given(histories, events)
+def test_folding_more_events_leaves_the_earlier_snapshot_as_it_was(history: list[Event], event: Event) -> None:
+    earlier = log_of(*history).snapshot()
+    before = state(earlier)
+    later = earlier.apply([event])
+    assert state(earlier) == before
+    assert later.position == earlier.position + 1
+
+
+@given(histories)
+def test_an_item_is_never_both_labelled_and_pending_after_its_answer(history: list[Event]) -> None:
+    for item in IDS:
+        snapshot = log_of(*history, Answered(item, "x")).snapshot()
+        assert item not in snapshot.pending
+        assert item in snapshot.labels
+
+
+@given(histories)
+def test_the_label_is_one_of_the_most_frequent_standing_answers(history: list[Event]) -> None:
+    snapshot = log_of(*history).snapshot()
+    for item, label in snapshot.labels.items():
+        votes = [one.label for one in snapshot.answers[item].values() if one.label is not None]
+        assert votes.count(label) == max(map(votes.count, votes))
+
+
+@given(histories)
+def test_audit_items_stay_closed_whatever_happens(history: list[Event]) -> None:
+    snapshot = log_of(*history).snapshot()
+    assert snapshot.audit <= snapshot.closed
+    drawn = {one for event in history if isinstance(event, Drawn) for one in event.ids}
+    assert snapshot.audit == drawn
+
+
+def test_an_asked_item_is_pending_until_it_is_answered() -> None:
+    log = log_of(Asked(("a", "b"), "margin", 0, 2), Answered("a", "x"))
+    assert log.snapshot(at=3).pending == {"a", "b"}
+    assert log.snapshot().pending == {"b"}
+    assert log.snapshot().round == 1
+
+
+def test_a_later_answer_of_the_same_annotator_replaces_the_earlier() -> None:
+    log = log_of(Answered("a", "x", "ann"), Answered("a", "y", "ann", replaces=3))
+    assert log.snapshot().labels == {"a": "y"}
+    assert log.snapshot(at=3).labels == {"a": "x"}
+    assert [event.label for event in log.events(after=2) if isinstance(event, Answered)] == ["x", "y"]
+
+
+def test_the_majority_of_several_annotators_decides() -> None:
+    log = log_of(Answered("a", "x", "ann"), Answered("a", "y", "bob"), Answered("a", "y", "cyd"))
+    assert [log.snapshot(at=at).labels["a"] for at in (3, 4, 5)] == ["x", "x", "y"]
+
+
+def test_on_a_tie_the_earliest_answer_that_still_stands_decides() -> None:
+    log = log_of(Answered("a", "x", "ann"), Answered("a", "y", "bob"), Answered("a", "z", "ann"))
+    assert log.snapshot().labels == {"a": "y"}
+
+
+def test_a_skipped_item_is_closed_and_a_later_label_opens_it() -> None:
+    log = log_of(Asked(("a",), "margin", 0, 2), Answered("a", None, action="skip"), Answered("a", "x"))
+    assert (log.snapshot(at=4).closed, log.snapshot(at=4).pending, log.snapshot(at=4).labels) == ({"a"}, set(), {})
+    assert (log.snapshot().closed, log.snapshot().labels) == (set(), {"a": "x"})
+
+
+def test_a_label_taken_back_by_a_rejection_is_gone_and_the_item_closed() -> None:
+    snapshot = log_of(Answered("a", "x"), Answered("a", None, action="reject")).snapshot()
+    assert (snapshot.labels, snapshot.closed) == ({}, {"a"})
+
+
+def test_a_skip_of_one_annotator_leaves_the_label_of_another() -> None:
+    snapshot = log_of(Answered("a", "x", "ann"), Answered("a", None, "bob", "skip")).snapshot()
+    assert (snapshot.labels, snapshot.closed) == ({"a": "x"}, set())
+
+
+def test_an_answered_audit_item_has_its_label_and_stays_closed() -> None:
+    snapshot = log_of(Drawn(("a",)), Answered("a", "x")).snapshot()
+    assert (snapshot.labels, snapshot.closed, snapshot.audit) == ({"a": "x"}, {"a"}, {"a"})
+
+
+def test_a_later_declaration_replaces_the_labels() -> None:
+    log = log_of(Declared("choice", ("x", "y", "z", "new")))
+    assert log.snapshot().declared == ("x", "y", "z", "new")
+    assert log.snapshot(at=2).declared == ("x", "y", "z")
+
+
+def test_a_label_answer_without_a_label_is_refused_and_nothing_of_its_batch_is_kept() -> None:
+    log = log_of()
+    with pytest.raises(LabelError, match="'a' has no label"):
+        log.append(Answered("b", "x"), Answered("a", None))
+    assert len(log) == 2
+    assert log.snapshot().labels == {}
+
+
+@pytest.mark.parametrize("at", [-1, 4])
+def test_a_position_that_the_log_does_not_have_is_refused(at: int) -> None:
+    with pytest.raises(ConfigError, match="positions 0 to 2"):
+        log_of().snapshot(at)
+
+
+def test_an_empty_log_has_an_empty_snapshot() -> None:
+    assert state(Log().snapshot()) == state(Snapshot.empty())
+    assert len(Log().snapshot().items) == 0
+
+
+def test_models_are_kept_in_the_order_of_their_publication() -> None:
+    assert log_of(Published("m1", 3), Published("m2", 9)).snapshot().models == ("m1", "m2")
+
+
+def test_later_batches_of_items_follow_the_earlier() -> None:
+    log = log_of(Added(Items(["e"], ["eee"], gold=["x"])), Added(Items([], [])))
+    assert list(log.snapshot().items.ids) == [*IDS, "e"]
+    assert log.snapshot().items.gold == [None] * 4 + ["x"]
+
+
+@pytest.mark.parametrize("batches", [[["a", "a"]], [["a"], ["b", "a"]]])
+def test_an_id_that_stands_twice_is_refused(batches: list[list[str]]) -> None:
+    with pytest.raises(DataError, match="'a' is already"):
+        Log([Added(Items(batch, batch)) for batch in batches])
+
+
+def test_one_batch_keeps_its_link_to_the_whole_that_it_was_cut_from() -> None:
+    whole = Items(["a", "b", "c"], ["1", "2", "3"])
+    part = whole.take(np.array([2, 0]))
+    assert Log([Added(part)]).snapshot().items.base is whole
+    assert joined([part, Items([], [])]).rows is part.rows

@@ -1,0 +1,108 @@
+"""Names, settings and the entry points behind them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tithe import registry
+from tithe.errors import ConfigError, UnknownNameError
+from tithe.registry import build, find, names, origin, parse, split_list
+from tithe.tasks.choice import Choice
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("a", ["a"]),
+        (" a , b,, ", ["a", "b"]),
+        ("mix(auto=0.9, random=0.1),margin", ["mix(auto=0.9, random=0.1)", "margin"]),
+        ("f(x=[1, 2], y={3, 4}),g", ["f(x=[1, 2], y={3, 4})", "g"]),
+    ],
+)
+def test_a_list_is_split_at_commas_outside_brackets(text: str, parts: list[str]) -> None:
+    assert split_list(text) == parts
+
+
+@given(st.lists(st.from_regex(r"\A[a-z_]+(\([a-z]=[0-9](,[a-z]=[0-9])?\))?\Z"), max_size=5))
+def test_splitting_undoes_joining(parts: list[str]) -> None:
+    assert split_list(", ".join(parts)) == parts
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("margin", ("margin", {})),
+        (" margin ( ) ", ("margin", {})),
+        ("power_bald(beta=2)", ("power_bald", {"beta": 2})),
+        ("f(a=0.5, b=[1, 2], c=None, d='x y')", ("f", {"a": 0.5, "b": [1, 2], "c": None, "d": "x y"})),
+        ("f(kind=euclidean)", ("f", {"kind": "euclidean"})),
+        ("f(start=/models/e5 small)", ("f", {"start": "/models/e5 small"})),
+    ],
+)
+def test_a_spec_is_a_name_with_settings(spec: str, expected: tuple[str, dict[str, object]]) -> None:
+    assert parse(spec) == expected
+
+
+@pytest.mark.parametrize("spec", ["", "()", "f(", "f(a=1", "f(a=1)b", "f)"])
+def test_a_spec_that_cannot_be_read_is_an_error_that_shows_the_form(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*name\(key=1\)"):
+        parse(spec)
+
+
+@pytest.mark.parametrize("spec", ["f(1)", "f(a b=1)", "f(=1)", "f(a)"])
+def test_a_setting_that_cannot_be_read_is_an_error_that_names_it(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the setting .* write key=value"):
+        parse(spec)
+
+
+def test_a_setting_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'a' stands twice"):
+        parse("f(a=1, a=2)")
+
+
+def test_the_built_in_names_come_from_entry_points() -> None:
+    assert {"random", "margin", "auto"} <= set(names("strategies"))
+    assert names("strategies") == tuple(sorted(names("strategies")))
+    assert origin("tasks", "choice").startswith("tithe ")
+
+
+def test_a_found_factory_is_the_object_itself() -> None:
+    assert find("tasks", "choice") is Choice
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("strategies", "margn", "unknown strategy 'margn'; did you mean 'margin'"),
+        ("tasks", "zzz", "unknown task 'zzz'; there are: choice"),
+        ("stores", "zzz", "unknown store 'zzz'; there are: none"),
+        ("engines", "inlin", "unknown engine 'inlin'; did you mean 'inline'"),
+    ],
+)
+def test_an_unknown_name_is_an_error_that_lists_what_is_near(kind: registry.Kind, name: str, words: str) -> None:
+    for ask in (find, origin):
+        with pytest.raises(UnknownNameError, match=words):
+            ask(kind, name)
+
+
+def test_build_calls_the_factory_with_the_settings_and_what_is_given() -> None:
+    task = build("tasks", "choice(name=sort)", labels=("a", "b"))
+    assert task == Choice(("a", "b"), name="sort")
+
+
+@pytest.mark.parametrize("spec", ["choice(colour=1)", "choice(labels=[1])", "choice(labels=[1], labels_=2)"])
+def test_settings_that_do_not_fit_are_an_error_that_shows_what_does(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r"do not fit.*it takes \(labels"):
+        build("tasks", spec, labels=("a", "b"))
+
+
+def test_an_error_inside_a_factory_is_not_mistaken_for_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def factory(size: int) -> int:
+        return len(size)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(registry, "find", lambda kind, name: factory)
+    with pytest.raises(TypeError, match="has no len"):
+        build("strategies", "x(size=3)")
