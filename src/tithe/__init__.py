@@ -45,6 +45,7 @@ __all__ = [
     "Selection",
     "Span",
     "TitheError",
+    "__version__",
     "load_model",
     "propose",
     "rank",
@@ -52,7 +53,6 @@ __all__ = [
     "simulate",
     "strategy",
     "train",
-    "__version__",
 ]
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The command line. One file a group of commands; each only reads its options, calls the library and shows the result."""
+"""The command line. One file a group of commands: each reads options, calls the library and shows the result."""
 
 from __future__ import annotations
 

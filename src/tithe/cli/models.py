@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,7 @@ def predict(
     with progress() as tell:
         model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
         proba = model.view("proba", items)
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "id": list(items.ids),
         "text": list(items.texts),
         "prediction": model.task.decode(proba),

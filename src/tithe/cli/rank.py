@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def rank(
         store = ViewStore(cache or default_root())
         found = rank_items(pool, strategy, min(n, len(pool)), seed, start=start, store=store, tell=tell)
     texts = [pool.items.texts[int(row)] for row in pool.rows(found.ids)]
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "rank": list(range(1, len(found) + 1)),
         "id": list(found.ids),
         "score": list(found.scores),

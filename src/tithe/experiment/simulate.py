@@ -93,7 +93,7 @@ def simulate(
         advance(states[key], step)
     runner: Engine = registry.build("engines", engine) if isinstance(engine, str) else engine
     try:
-        for progress, step in _play(plan, str(root), states, world, runner, export):
+        for progress, step in _play(plan, str(root), states, world, engine=runner, export=export):
             if journal:
                 journal.add(progress.run.key, progress.steps, step)
             advance(progress, step)
@@ -128,7 +128,7 @@ def check(plan: Plan, world: World) -> None:
 
 
 def _play(
-    plan: Plan, cache: str, states: dict[str, Progress], world: World, engine: Engine, export: Path | None
+    plan: Plan, cache: str, states: dict[str, Progress], world: World, *, engine: Engine, export: Path | None
 ) -> Iterator[tuple[Progress, Step]]:
     """Lockstep: all runs that are fewest steps along go one step, until all are done."""
     while alive := [state for state in states.values() if not _done(state, world)]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tithe import registry
@@ -113,16 +114,16 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
 
     labels = {one: label for one, label in snapshot.labels.items() if one not in snapshot.audit}
     bare = workshop.pool(snapshot.items, task)
-    views: dict[str, Any] = {name: _start_view(start, name, snapshot) for name in start.provides}
+    views: dict[str, Any] = {name: partial(start.view, name, snapshot.items) for name in start.provides}
 
     began = time.perf_counter()
-    model, cold = _fit(snapshot, labels, recipe, trainer, task, start, seed, workshop)
+    model, cold = _fit(snapshot, labels, trainer, start, name=recipe.trainer, task=task, seed=seed, workshop=workshop)
     fitted = time.perf_counter()
 
     if model is None:
         strategy = strategy.cold or _initial(recipe)
     else:
-        views |= {name: _model_view(model, name, snapshot) for name in model.provides}
+        views |= {name: partial(model.view, name, snapshot.items) for name in model.provides}
     # Audit items stay out of the strategies' sight too: they must not steer what is asked.
     unavailable = (snapshot.pending | snapshot.closed | snapshot.audit) - labels.keys()
     pool = bare.with_state(labels, unavailable, views, task)
@@ -142,21 +143,14 @@ def _initial(recipe: Recipe) -> Strategy:
     return initial.cold or initial
 
 
-def _start_view(start: Start, name: str, snapshot: Snapshot) -> Any:
-    return lambda: start.view(name, snapshot.items)
-
-
-def _model_view(model: Model, name: str, snapshot: Snapshot) -> Any:
-    return lambda: model.view(name, snapshot.items)
-
-
 def _fit(
     snapshot: Snapshot,
     labels: dict[str, Label],
-    recipe: Recipe,
     trainer: Trainer,
-    task: Task,
     start: Start,
+    *,
+    name: str,
+    task: Task,
     seed: int,
     workshop: Workshop,
 ) -> tuple[Model | None, str]:
@@ -179,5 +173,5 @@ def _fit(
             tell=workshop.tell,
         )
 
-    key = (examples.digest, start.fingerprint, recipe.trainer, str(seed), repr(task))
+    key = (examples.digest, start.fingerprint, name, str(seed), repr(task))
     return workshop.model(key, fit), ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tithe.errors import NeedsError
 from tithe.loop.propose import strategy_of
 from tithe.loop.workshop import Workshop
@@ -38,6 +40,6 @@ def rank(
             f"the strategy {strategy!r} needs the view {', '.join(sorted(missing))}, which only a trained model gives, "
             f"and there are no labels yet; use one that needs none, such as typiclust, k_center or random"
         )
-    views = {name: made.view(name, pool.items) for name in sorted(chosen.needs - pool.provides)}
-    window = pool.with_state({}, (), {name: (lambda array=array: array) for name, array in views.items()})
+    views = {name: partial(made.view, name, pool.items) for name in sorted(chosen.needs - pool.provides)}
+    window = pool.with_state({}, (), views)
     return chosen.select(window, n, stream(seed, "rank"))

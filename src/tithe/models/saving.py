@@ -21,7 +21,7 @@ _FORMAT = 1
 
 
 def write_model(
-    into: Path, trainer: str, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]
+    into: Path, trainer: str, task: Task, start: Start, *, arrays: dict[str, Any], facts: dict[str, Any]
 ) -> None:
     """Writes a model folder. Raises ConfigError where `into` exists already."""
     from safetensors.numpy import save_file

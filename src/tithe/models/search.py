@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tithe.models.blocks import Blocks
 from tithe.models.softmax import Basis, fit_softmax, log_softmax
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _FOLDS = 5
 _HEAD = 0.97  # the share of variance that the search works on: 3 to 10 times fewer axes, the same choice
 _PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-_FIRST_PENALTY = 0.03
+_FIRST = 3  # where the search begins, and what is taken where nothing can be searched
 FEWEST = 20
 """Below this many labels nothing is searched: the folds would be noise."""
 
@@ -36,13 +37,6 @@ class Settings:
     temperature: float = 1.0
     loss: float = float("nan")
     accuracy: float = float("nan")
-
-
-def mixed(blocks: Sequence[Floats], mix: Sequence[float]) -> Floats:
-    """Blocks (n, d_b) side by side, each times its weight, scaled to unit mean square; weight 0 is left out."""
-    norm = float(np.sqrt(sum(weight**2 for weight in mix)))
-    parts = [block * np.float32(weight / norm) for block, weight in zip(blocks, mix, strict=True) if weight]
-    return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
 def folds_of(targets: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
@@ -99,7 +93,7 @@ def _held_out(
 
 
 def search(
-    blocks: Sequence[Floats],
+    blocks: Blocks,
     targets: NDArray[np.int64],
     classes: int,
     mixes: Sequence[tuple[float, ...]],
@@ -110,14 +104,14 @@ def search(
     Judging by the loss after temperature keeps the choice of a penalty apart from calibration.
 
     Args:
-        blocks: (n, d_b) centred features of unit mean square.
+        blocks: the features of n rows.
         targets: (n,) columns 0..classes-1.
         mixes: what to choose from; the first is the default.
     """
     fold = folds_of(targets, rng)
     judged = np.flatnonzero(fold >= 0)
     if len(targets) < FEWEST or len(judged) < FEWEST // 2:
-        return Settings(mixes[0], _FIRST_PENALTY)
+        return Settings(mixes[0], _PENALTIES[_FIRST])
 
     def judge(basis: Basis, mix: tuple[float, ...], penalty: float) -> Settings:
         logits = _held_out(basis, targets, classes, fold, penalty)
@@ -125,7 +119,16 @@ def search(
         accuracy = float((logits[judged].argmax(axis=1) == targets[judged]).mean())
         return Settings(mix, penalty, temperature, loss, accuracy)
 
-    bases = {mix: Basis.of(mixed(blocks, mix)).head(_HEAD) for mix in mixes}
-    best = min((judge(bases[mix], mix, _FIRST_PENALTY) for mix in mixes), key=lambda s: s.loss)
-    others = (judge(bases[best.mix], best.mix, p) for p in _PENALTIES if p != _FIRST_PENALTY)
-    return min((best, *others), key=lambda s: s.loss)
+    bases = {mix: Basis.of(blocks.mixed(mix)).head(_HEAD) for mix in mixes}
+    best = min((judge(bases[mix], mix, _PENALTIES[_FIRST]) for mix in mixes), key=lambda s: s.loss)
+    # The loss has one valley along the penalty: walk down from the middle, first one way, then the other.
+    for step in (1, -1):
+        at = _FIRST + step
+        while 0 <= at < len(_PENALTIES):
+            tried = judge(bases[best.mix], best.mix, _PENALTIES[at])
+            if tried.loss >= best.loss:
+                break
+            best, at = tried, at + step
+        if best.penalty != _PENALTIES[_FIRST]:
+            break
+    return best
