@@ -37,9 +37,9 @@ class Plain:
         if now - self._last < _EVERY_S:
             return
         self._last = now
-        rate = done / max(now - began, 1e-6)
-        left = f", {(total - done) / rate:.0f} s left" if done and now > began else ""
-        sys.stderr.write(f"{what}: {done} of {total} ({rate:.1f}/s{left})\n")
+        spent = now - began
+        pace = f" ({done / spent:.1f}/s, {(total - done) * spent / done:.0f} s left)" if done and spent > 1 else ""
+        sys.stderr.write(f"{what}: {done} of {total}{pace}\n")
 
 
 class Bars:
