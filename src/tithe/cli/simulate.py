@@ -113,7 +113,9 @@ def print_results(results: Results, out: Path) -> None:
     console = Console(highlight=False)
     summary = results.summary
     for group in summary["groups"]:
-        console.print(f"{group['dataset']}: {summary['metric']}, {group['trainer']} on {group['start']}", soft_wrap=True)
+        console.print(
+            f"{group['dataset']}: {summary['metric']}, {group['trainer']} on {group['start']}", soft_wrap=True
+        )
         table = Table()
         table.add_column("labels", justify="right")
         budgets = sorted({p["labelled"] for s in group["strategies"] for p in s["curve"]})

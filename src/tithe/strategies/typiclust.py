@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -13,17 +12,17 @@ from numpy.typing import NDArray
 
 from tithe.pool import Pool
 from tithe.strategies.blocks import Blocks, block_rows, scaled
+from tithe.strategies.k_means import k_means, squared_distances
 from tithe.strategies.ranking import covered, wanted
 from tithe.types import Floats, Rows, Selection, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-_CLUSTERS = 500  # at most; as in the authors' code, like the next three
-_EXACT_CLUSTERS = 50  # above: mini-batches
+_CLUSTERS = 500  # at most; as in the authors' code, like the next two
 _SMALL = 5  # clusters of so few members wait until the others are used up
 _NEIGHBOURS = 20
-_FIT = 50_000  # items that k-means sees; more move the centres little
+_FIT, _FIT_FEWEST = 20, 4000  # items a cluster, and in all, that k-means sees; more move the centres little
 _PART = 2048  # members of a cluster that are compared with one another
 _STRIP = 128  # of these at once: 1 MiB of distances, for the cache
 
@@ -38,12 +37,12 @@ class TypiClust:
 
     Source: Hacohen, Dekel and Weinshall 2022, Active Learning on a Budget: Opposite Strategies Suit High and Low
     Budgets, algorithm 1.
-    Departs: above 50 000 items, k-means is fitted on a drawn sample and assigns the others. In clusters of more than
-    2048 members, neighbours are sought among a drawn 2048, and members are considered 2048 at a time. Labelled members
-    count as neighbours.
+    Departs: k-means is fitted on a drawn sample of 20 items a cluster, at least 4000, and assigns the others. In
+    clusters of more than 2048 members, neighbours are sought among a drawn 2048, and members are considered 2048 at a
+    time. Labelled members count as neighbours.
 
-    Cost: k-means over at most 50 000 items, one pass for the assignment, O(k 2048² d) for k clusters used; memory for
-    the sample (77 MB at d = 384) and a few vectors of N.
+    Cost: k-means over at most 10 000 items, one pass for the assignment, O(k 2048² d) for k clusters used; memory for
+    the sample (15 MB at d = 384) and a few vectors of N.
 
     >>> from tithe.rng import stream
     >>> points = np.array([[0.0], [1.0], [2.0], [9.0], [10.0]])
@@ -71,29 +70,16 @@ class TypiClust:
 
 def _cluster(points: Blocks, k: int, rng: Generator) -> list[Rows]:
     """The members of k clusters, as ascending positions; empty clusters are left out."""
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     count = len(points.rows)
-    sample = np.arange(count) if count <= _FIT else np.sort(rng.choice(count, _FIT, replace=False))
-    seed = int(rng.integers(2**31))
-    if k <= _EXACT_CLUSTERS:
-        kmeans = KMeans(k, n_init=1, random_state=seed)
-    else:
-        # The k-means++ start takes most of the time; from 3072 items, as by scikit-learn's own batch size.
-        settings = {"batch_size": 5000, "init_size": max(3 * k, 3072), "compute_labels": False}
-        kmeans = MiniBatchKMeans(k, n_init=1, random_state=seed, **settings)
-    # One thread: several add up in an order that changes. Fewer distinct points than clusters is no fault.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(points.take(sample))
-    centres = kmeans.cluster_centers_.astype(np.float32)
+    few = min(count, max(_FIT * k, _FIT_FEWEST))
+    sample = np.arange(count) if few == count else np.sort(rng.choice(count, few, replace=False))
     home = np.empty(count, np.int64)
-    for place, block in points:
-        products = block @ (-2 * centres).T  # (rows, k)
-        products += np.einsum("kd,kd->k", centres, centres)
-        home[place] = products.argmin(axis=1)
+    with threadpool_limits(1, user_api="blas"):  # several threads add up in an order that changes
+        centres = k_means(points.take(sample), k, rng)
+        for place, block in points:
+            home[place] = squared_distances(block, centres).argmin(axis=1)
     order = np.argsort(home, kind="stable")
     return [part for part in np.split(order, np.cumsum(np.bincount(home, minlength=k))[:-1]) if len(part)]
 
