@@ -55,7 +55,9 @@ def main() -> None:
         record = learner.history[-1]
         shares = {f"p{q}": round(float(np.percentile(waits, q)), 4) for q in (10, 50, 90, 99, 100)}
         found[strategy] = shares | {"fit_s": round(record.fit_s, 4), "select_s": round(record.select_s, 4)}
-        print(f"{strategy:<8} tell to ask, {len(texts)} items: " + ", ".join(f"{k} {v:.3f} s" for k, v in shares.items()))
+        print(
+            f"{strategy:<8} tell to ask, {len(texts)} items: " + ", ".join(f"{k} {v:.3f} s" for k, v in shares.items())
+        )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"items": len(texts), "labels": len(labels), "waits": found}, indent=1) + "\n")
 

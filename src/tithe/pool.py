@@ -168,6 +168,29 @@ class Pool:
         return pool
 
     @classmethod
+    def from_texts(
+        cls, texts: Sequence[str], *, ids: Sequence[str] | None = None, labels: Sequence[Label | None] | None = None
+    ) -> Pool:
+        """A pool of texts in memory; ids are hashes of the texts where none are given.
+
+        Args:
+            labels: the true label of each text (None where unknown), for simulated people and metrics alone.
+
+        >>> Pool.from_texts(["good", "bad"]).items[1].text
+        'bad'
+        """
+        from tithe.data.ids import hashed_ids
+
+        texts = list(texts)
+        named = hashed_ids(texts) if ids is None else [str(one) for one in ids]
+        for what, given in (("ids", named), ("labels", labels)):
+            if given is not None and len(given) != len(texts):
+                raise DataError(f"{len(texts)} texts and {len(given)} {what} were given; give one for each text")
+        if len(set(named)) < len(named):
+            raise DataError(f"ids repeat: {len(named)} given, {len(set(named))} different; give each item its own")
+        return cls(Items(named, texts, None if labels is None else list(labels)))
+
+    @classmethod
     def from_views(
         cls,
         ids: Sequence[str],

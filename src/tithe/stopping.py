@@ -132,7 +132,7 @@ class Stabilising:
         pairs = pairwise(guesses)
         agreement = [kappa(a, b) for a, b in pairs if a is not None and b is not None]
         mean, last = sum(agreement) / len(agreement), agreement[-1]
-        if mean <= self.threshold:
+        if mean <= self.threshold or last <= 0:  # no bound where the last two do not agree at all
             return None
         bound = 4 * (1 - last) / last
         return (

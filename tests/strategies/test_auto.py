@@ -29,17 +29,34 @@ def test_covers_until_ten_labels_for_each_class_seen():
 
 
 def test_asks_by_margin_once_enough_is_labelled():
-    selection = Auto().select(pool(30), 10, stream(0))
+    selection = Auto(apart=1.0).select(pool(30), 10, stream(0))
     assert selection.ids == margin().select(pool(30), 10, stream(0)).ids
     assert selection.reason == "margin"
 
 
 def test_a_batch_across_the_hand_over_is_typical_first_then_margin():
-    selection = Auto().select(pool(20), 25, stream(0))
+    selection = Auto(apart=1.0).select(pool(20), 25, stream(0))
     typical = TypiClust().select(pool(20), 10, stream(0)).ids
     unsure = [one for one in margin().select(pool(20), 100, stream(0)).ids if one not in typical]
     assert selection.ids == (*typical, *unsure[:15])
     assert selection.reason == "covering: 20 of 30 typical items, then margin for 15"
+
+
+def test_near_copies_of_an_item_in_the_batch_are_passed_over():
+    points, proba = EMBEDDINGS.copy(), PROBA.copy()
+    first, second, third = (IDS.index(one) for one in margin().select(pool(30), 3, stream(0)).ids)
+    points[second] = 1.01 * points[first]
+    labels = {one: "abc"[row % 3] for row, one in enumerate(IDS[:30])}
+    twins = Pool.from_views(IDS, embeddings=points, proba=proba, labelled=labels)
+    assert IDS[second] in Auto(apart=1.0).select(twins, 3, stream(0)).ids
+    selection = Auto(apart=0.999).select(twins, 2, stream(0))
+    assert selection.ids == (IDS[first], IDS[third])
+
+
+def test_copies_fill_a_batch_that_distinct_items_cannot():
+    labels = {"a": "x", "b": "y"}
+    same = Pool.from_views(list("abcdef"), embeddings=np.ones((6, 2)), proba=np.full((6, 2), 0.5), labelled=labels)
+    assert set(Auto(share=0.0).select(same, 4, stream(0)).ids) == set("cdef")
 
 
 def test_the_parts_of_a_batch_never_overlap_even_when_it_takes_all():

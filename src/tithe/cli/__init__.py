@@ -9,11 +9,14 @@ import typer
 from tithe.cli import demo, models, plugins, rank, simulate
 from tithe.errors import TitheError
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 app = typer.Typer(
     name="tithe",
     help="Label a tenth, learn the rest: active learning from a file of texts to a good model.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -31,15 +34,26 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
 
 
 def main() -> None:
-    """Runs a command. An error of ours is one line on stderr and exit 2; Ctrl-C is exit 130."""
+    """Runs a command. An error is one line on stderr and exit 2; Ctrl-C is one line and exit 130."""
     try:
-        app(standalone_mode=True)
-    except TitheError as error:
-        sys.stderr.write(f"tithe: {error}\n")
+        code = app(standalone_mode=False)  # typer's own error texts are several lines long
+    except (TitheError, OSError, typer.TyperException) as error:
+        sys.stderr.write(f"{_line(error)}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("\ntithe: stopped. Nothing finished is lost: the same command goes on from here\n")
-        sys.exit(130)
-    except OSError as error:
-        sys.stderr.write(f"tithe: {error.strerror or error}: {error.filename or ''}\n")
-        sys.exit(2)
+    if code == _INTERRUPTED:
+        sys.stderr.write("tithe: stopped. Nothing finished is lost: the same command goes on from here\n")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _line(error: TitheError | OSError | typer.TyperException) -> str:
+    """What is written of an error."""
+    if isinstance(error, TitheError):
+        return f"tithe: {error}"
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"tithe: {error.strerror or error}{where}"
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+        return error.format_message()
+    help_of = f"; see {context.command_path} --help" if context else ""
+    return f"tithe: {' '.join(error.format_message().split()).rstrip('.')}{help_of}"

@@ -29,7 +29,7 @@ def demo(
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 10,
     cache: Annotated[Path | None, typer.Option(help="Where embeddings are kept.")] = None,
 ) -> None:
-    """Watch tithe learn the bundled example from a tenth of its labels, beside random choice.
+    """Watch tithe learn the bundled example.
 
     Example: tithe demo --no-serve --out demo
     """

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tithe.errors import ConfigError
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -42,6 +44,8 @@ def train(
     from tithe.pool import declared_task, read
     from tithe.views import ViewStore, default_root
 
+    if out.exists():  # told now, not after the work
+        raise ConfigError(f"{out} exists already; give a new folder for the model, or remove that one")
     pool = read(file, text=text, label=label)
     for line in pool.items.notes:
         note(f"{file}: {line}")
@@ -60,16 +64,17 @@ def predict(
     text: Text = None,
     cache: Cache = None,
 ) -> None:
-    """Label a file with a model, with calibrated confidence.
+    """Label a file with a model.
 
     Example: tithe predict model new.csv --out labelled.csv
     """
     from tithe.cli.show import note, progress
-    from tithe.data import write_rows
+    from tithe.data import format_for, write_rows
     from tithe.models.saving import load_model
     from tithe.pool import read
     from tithe.views import ViewStore, default_root
 
+    format_for(out)  # a suffix that cannot be written is told now, not after the work
     items = read(file, text=text).items
     for line in items.notes:
         note(f"{file}: {line}")

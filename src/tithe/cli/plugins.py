@@ -13,7 +13,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plugins() -> None:
-    """List all strategies, starts, trainers, formats, engines, stop rules and tasks, and where each comes from.
+    """List strategies, starts, trainers, formats, ...
 
     Example: tithe plugins
     """

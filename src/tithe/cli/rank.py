@@ -29,16 +29,17 @@ def rank(
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Where embeddings are kept.")] = None,
 ) -> None:
-    """Order a file's items by what to label first, before there is any label.
+    """Order items by what to label first.
 
     Example: tithe rank messages.csv --strategy typiclust --n 50 --out first.csv
     """
     from tithe.cli.show import note, progress
-    from tithe.data import write_rows
+    from tithe.data import format_for, write_rows
     from tithe.loop.ranking import rank as rank_items
     from tithe.pool import read
     from tithe.views import ViewStore, default_root
 
+    format_for(out)  # a suffix that cannot be written is told now, not after the work
     pool = read(file, text=text, id=id)
     for line in pool.items.notes:
         note(f"{file}: {line}")

@@ -62,7 +62,9 @@ def simulate(
         Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")
     ] = None,
 ) -> None:
-    """Play active learning on a file whose labels are known, and report what it would have saved.
+    """Play active learning on a labelled file.
+
+    Each arm begins without labels and asks for them; the report shows what that would have saved.
 
     Example: tithe simulate train.csv --test test.csv --strategy random,margin,auto --budgets 50,100,200,400 --out out
     """

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from tithe.engines import Job, Result
-from tithe.errors import JobError, TitheError
+from tithe.errors import ConfigError, JobError, TitheError
 
 
 def _begin() -> None:
     """In each worker: leave Ctrl-C to the parent, and one thread each, since the processes already fill the cores."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
+
+
+def _end_with_parent() -> None:
+    """Ends this worker once its parent is dead: after a `kill -9` it would wait for jobs for ever."""
+    parent = parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Holds SIGINT back until the block ends; workers started in it never get one before `_begin` ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _call(job: Job) -> tuple[str, Any, str]:
@@ -36,13 +58,17 @@ class Processes:
     """Runs jobs in `workers` processes, by default one for each core. Workers live until `close`."""
 
     def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 0:
+            raise ConfigError(f"workers must be 1 or more, or 0 for one for each core; given {workers}")
         self.workers = workers or os.cpu_count() or 1
         # Spawned, not forked: a fork of a process with BLAS or torch threads can hang.
         self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_begin)
 
     def map(self, jobs: Iterable[Job], *, stackable: bool) -> Iterator[Result]:
         """Results as they are ready. Raises JobError where a job fails or a worker dies."""
-        waiting: set[Future[tuple[str, Any, str]]] = {self._pool.submit(_call, job) for job in jobs}
+        jobs = list(jobs)
+        with _ctrl_c_held():
+            waiting: set[Future[tuple[str, Any, str]]] = {self._pool.submit(_call, job) for job in jobs}
         try:
             while waiting:
                 ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)

@@ -10,32 +10,53 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tithe.data.files import replacing
 from tithe.errors import CacheError, ConfigError
-from tithe.experiment.plan import Plan
 from tithe.experiment.runs import Step
 
 
 class Journal:
     """An append-only file of steps; the last line may be torn by a kill and is then dropped."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        """Opens the journal below a results folder, or begins one.
+    def __init__(self, folder: Path, digest: str) -> None:
+        """The journal below a results folder; nothing is written before `begin`. `digest` is of plan and data.
 
         Raises ConfigError where the folder holds the beginning of another plan.
         """
+        self.results = folder
+        self.digest = digest
         self.folder = folder / ".unfinished"
         self.path = self.folder / "steps.jsonl"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        stamp = self.folder / "plan-digest"
-        if stamp.exists() and stamp.read_text() != plan.digest:
+        self._stamp = self.folder / "plan-digest"
+        if self._stamp.exists() and self._stamp.read_text() != digest:
             raise ConfigError(
-                f"{folder} holds an unfinished run of another plan; give another --out, or remove {folder}"
+                f"{folder} holds an unfinished run of another plan or of other data; give another --out, or remove "
+                f"{folder}"
             )
-        stamp.write_text(plan.digest)
+
+    def begin(self) -> None:
+        """Makes the folder. Raises CacheError where it cannot be written, and leaves nothing behind then."""
+        new = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self._stamp) as file:
+                file.write(self.digest.encode())
+        except OSError as error:
+            with suppress(OSError):
+                for one in new:
+                    one.rmdir()
+            raise self._cannot_write(error) from None
+
+    def _cannot_write(self, error: OSError) -> CacheError:
+        return CacheError(
+            f"cannot write to {self.results}: {error.strerror or error}; free some space and run the same command "
+            f"again, it goes on from here"
+        )
 
     def steps(self) -> Iterator[tuple[str, int, Step]]:
         """The steps written so far: run key, number, step. Cuts off a torn last line."""
@@ -68,13 +89,11 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise CacheError(
-                f"cannot write to {self.folder}: {error.strerror}; free some space and run the same command again, "
-                f"it goes on from here"
-            ) from None
+            raise self._cannot_write(error) from None
 
     def remove(self) -> None:
-        """Deletes the journal, once the results are complete."""
+        """Deletes the journal, once the results are complete; the steps first, so that none is left unstamped."""
+        self.path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -22,7 +22,7 @@ from tithe.errors import CacheError, ConfigError, DataError
 from tithe.experiment.plan import Plan
 from tithe.experiment.report import write_report
 from tithe.experiment.summary import summarise
-from tithe.experiment.world import World, file_digests
+from tithe.experiment.world import World, file_digests, sha256_of
 
 if TYPE_CHECKING:
     from tithe.experiment.simulate import Progress
@@ -67,12 +67,14 @@ class Results:
         missing = [name for name in _FILES if not (folder / name).is_file()]
         if missing:
             raise DataError(f"{folder} holds no complete simulation: {', '.join(missing)} is not there")
-        return cls(
+        found = cls(
             Plan.from_toml(folder / "plan.toml"),
-            json.loads((folder / "environment.json").read_text("utf-8")),
-            pq.read_table(folder / "rounds.parquet"),
-            pq.read_table(folder / "selections.parquet"),
+            _json_of(folder / "environment.json"),
+            _table_of(folder / "rounds.parquet"),
+            _table_of(folder / "selections.parquet"),
         )
+        found.__dict__["summary"] = _json_of(folder / "summary.json")  # made already, and bootstraps take a while
+        return found
 
 
 def environment(plan: Plan, world: World, stopped: dict[str, str]) -> dict[str, Any]:
@@ -106,7 +108,31 @@ def is_complete(folder: Path, plan: Plan) -> bool:
         raise ConfigError(f"{folder} is not empty and holds no simulation; give a new folder with --out")
     if Plan.from_toml(folder / "plan.toml").digest != plan.digest:
         raise ConfigError(f"{folder} holds the results of another plan; give another --out, or remove that folder")
+    for path, digest in _json_of(folder / "environment.json")["files_sha256"].items():
+        if Path(path).is_file() and sha256_of(path) != digest:
+            raise ConfigError(
+                f"{folder} holds the results of this plan on other data: {path} has changed since; "
+                f"give another --out, or remove that folder"
+            )
     return True
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    """A JSON file of results. Raises DataError where it is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}); remove {path.parent} and run it again") from None
+    return found
+
+
+def _table_of(path: Path) -> pa.Table:
+    """A table of results. Raises DataError where it is damaged."""
+    try:
+        return pq.read_table(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"{path} is damaged ({said}); remove {path.parent} and run it again") from None
 
 
 def write_results(folder: Path, results: Results) -> None:

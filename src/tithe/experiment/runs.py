@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tithe.experiment.plan import Plan
-from tithe.experiment.world import World, world_of
+from tithe.experiment.world import World, starts_of, world_of
 from tithe.log import Answered, Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
 from tithe.loop.learner import asked_scores, stop_set_guesses
@@ -61,8 +61,7 @@ class Step:
 def runs_of(plan: Plan) -> list[Run]:
     """All runs of a plan: the full-data runs first, then seed by seed."""
     found = []
-    starts = ("given",) if plan.embeddings else plan.starts
-    for start in starts:
+    for start in starts_of(plan):
         for trainer in plan.trainers:
             if plan.full:
                 found.append(Run(start, trainer, FULL, plan.seed))

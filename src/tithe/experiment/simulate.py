@@ -18,7 +18,7 @@ from tithe.experiment.journal import Journal
 from tithe.experiment.plan import Plan
 from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
-from tithe.experiment.world import World, warm_up, world_of
+from tithe.experiment.world import World, data_digest, starts_of, warm_up, world_of
 from tithe.loop.propose import check_needs, strategy_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
@@ -70,15 +70,20 @@ def simulate(
     """
     folder = None if out is None else Path(out)
     if folder is not None and is_complete(folder, plan):
+        unwritten = "; the tables of --export-rounds need a run of their own, give another --out" if export else ""
+        notes(f"{folder} holds the finished results of this plan already; nothing was run{unwritten}")
         return Results.read(folder)
     root = cache or default_root()
+    world_of.cache_clear()  # a file may have changed since this process last read it
     world = world_of(plan, str(root))
     world.workshop.tell = tell
     check(plan, world)
+    journal = None if folder is None else Journal(folder, data_digest(plan))
     for text in world.notes:
         notes(text)
-    journal = None if folder is None else Journal(folder, plan)
     warm_up(world, plan)
+    if journal:
+        journal.begin()  # not before: what fails until here leaves nothing behind
     states = {run.key: Progress(run) for run in runs_of(plan)}
     rules: list[Stop] = [registry.build("stops", spec) for spec in plan.stop]
     total = sum(_rounds(state, world) for state in states.values())
@@ -111,8 +116,7 @@ def check(plan: Plan, world: World) -> None:
     """Raises, before any work, for unknown names and for needs that nothing provides."""
     for spec in plan.stop:
         registry.build("stops", spec)
-    starts = ("given",) if plan.embeddings else plan.starts
-    for start_spec in starts:
+    for start_spec in starts_of(plan):
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:
             trainer = registry.build("trainers", trainer_spec)

@@ -47,6 +47,11 @@ class World:
         return Snapshot.empty().apply([Declared(self.task.name, self.task.labels), Added(items)])
 
 
+def starts_of(plan: Plan) -> tuple[str, ...]:
+    """The starts of a plan; the user's own embeddings take the place of all of them."""
+    return ("given",) if plan.embeddings else plan.starts
+
+
 def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     """The world of a plan.
 
@@ -58,7 +63,7 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     test = read_items(plan.test, require_label=True, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
     notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
-    for label in {str(one) for one in pool.gold or ()} - set(task.labels):
+    for label in sorted({str(one) for one in pool.gold or ()} - set(task.labels)):
         raise ConfigError(f"{plan.train} has the label {label!r}, which --labels does not declare; add it")
     undeclared = sorted({str(one) for one in test.gold or ()} - set(task.labels))
     if undeclared:
@@ -85,6 +90,8 @@ def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> It
         notes.append(f"{what}; scores are a little too high for it. Leave them out with --drop-leaks")
         return pool
     notes.append(f"{what}; they were left out of training")
+    if len(leaked) == len(pool):
+        raise DataError(f"{what}: none is left to train on without them; give other files, or leave --drop-leaks out")
     gone = set(leaked)
     return pool.take(np.asarray([row for row, one in enumerate(pool.ids) if one not in gone], dtype=np.int64))
 
@@ -126,11 +133,16 @@ def world_of(plan: Plan, cache: str | None) -> World:
 
 def warm_up(world: World, plan: Plan) -> None:
     """Computes all views of all starts before the runs begin, so that no two processes do it and time is told."""
-    for spec in plan.starts:
+    for spec in starts_of(plan):
         start = world.workshop.start(spec, world.pool)
         for name in sorted(start.provides):
             for items in (world.pool, world.test):
                 start.view(name, items)
+
+
+def data_digest(plan: Plan) -> str:
+    """A hash of a plan and of the content of its files: an unfinished run goes on with nothing else."""
+    return hashlib.blake2b(f"{plan.digest}{sorted(file_digests(plan).items())}".encode(), digest_size=16).hexdigest()
 
 
 def file_digests(plan: Plan) -> dict[str, str]:
@@ -138,6 +150,11 @@ def file_digests(plan: Plan) -> dict[str, str]:
     out = {}
     for path in (plan.train, plan.test, plan.embeddings, plan.test_embeddings):
         if path is not None:
-            with Path(path).open("rb") as file:
-                out[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            out[path] = sha256_of(path)
     return out
+
+
+def sha256_of(path: str) -> str:
+    """The hex digest of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -35,7 +35,7 @@ class ActiveLearner:
         task: a task such as `Choice(["a", "b"])`, or its name where the pool's own labels declare it.
         recipe: start, trainer, strategy, stop rules; the default is the one that `tithe label` uses.
         seed: fixes every draw.
-        workshop: where views are kept; by default in memory.
+        workshop: where views are kept; `Workshop(ViewStore(None))` keeps them in memory alone.
     """
 
     def __init__(

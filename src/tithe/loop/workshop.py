@@ -13,7 +13,7 @@ from tithe.models import Model, Start, Tell, quiet
 from tithe.models.starts import prepare_start
 from tithe.pool import Pool
 from tithe.types import Items
-from tithe.views import ViewStore
+from tithe.views import ViewStore, default_root
 
 if TYPE_CHECKING:
     from tithe.tasks import Task
@@ -22,14 +22,14 @@ _MODELS_KEPT = 4
 
 
 class Workshop:
-    """Caches of one process.
+    """Caches of one process. Views are kept in `store`, by default in the user's cache folder.
 
-    `warm` lets a fit begin at the model before: quicker, and the same optimum to a tolerance (.005 in probability).
-    Simulations leave it off, so that a resumed run is the same to the last bit.
+    `warm` shows a fit the model before, whose settings it may take over: quicker, and the same to the last bit.
+    Simulations leave it off, so that the times of a resumed run say the same as those of any other.
     """
 
     def __init__(self, store: ViewStore | None = None, *, warm: bool = True, tell: Tell = quiet) -> None:
-        self.store = store or ViewStore(None)
+        self.store = store or ViewStore(default_root())
         self.warm = warm
         self.tell = tell
         self.given: dict[str, Start] = {}

@@ -60,13 +60,6 @@ class Blocks:
             maps.append(np.ascontiguousarray(part))
         return tuple(maps), biases
 
-    def from_raw(self, maps: Sequence[Floats], bias: Floats, mix: Sequence[float]) -> tuple[Floats, Floats]:
-        """Weights (d_b, K) on the raw views as weights (D, K) on mixed features, and the bias (K,): undoes `to_raw`."""
-        used = self._scales(mix)
-        weights = np.concatenate([part / np.float32(scale) for part, (_, _, scale) in zip(maps, used, strict=True)])
-        shift = sum(mean @ part for part, (_, mean, _) in zip(maps, used, strict=True))
-        return weights, np.asarray(bias + shift, np.float32)
-
     def _scales(self, mix: Sequence[float]) -> list[tuple[Floats, Floats, float]]:
         rows = zip(self.centred, self.means, self.factors, _unit(mix), strict=True)
         return [(block, mean, factor * weight) for block, mean, factor, weight in rows if weight]

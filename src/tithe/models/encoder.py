@@ -8,7 +8,6 @@ on TREC that is worth six points with 109 labels (docs/log.md).
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +121,7 @@ class EncoderStart:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
+        from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer, logging
 
         logging.set_verbosity_error()
@@ -130,7 +130,11 @@ class EncoderStart:
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.source, local_files_only=local)
             model = AutoModel.from_pretrained(self.source, local_files_only=local)
-        except (OSError, ValueError, json.JSONDecodeError) as error:
+        except SafetensorError as error:
+            raise CacheError(
+                f"the weights of the start {self.source!r} are damaged ({error}); fetch or copy that folder again"
+            ) from None
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"cannot load the start {self.source!r}: {str(error).splitlines()[0]} Give the name of a model that "
                 f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
@@ -144,11 +148,13 @@ class EncoderStart:
 
         tokenizer, model = self._loaded
         middle = round(model.config.num_hidden_layers * 2 / 3)
+        places = getattr(model.config, "max_position_embeddings", 0) or _MAX_TOKENS
+        most = min(_MAX_TOKENS, tokenizer.model_max_length, places)
         parts = []
         with torch.inference_mode():
             for start in range(0, len(items), _BATCH):
                 texts = list(items.texts[start : start + _BATCH])
-                batch = tokenizer(texts, padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
+                batch = tokenizer(texts, padding=True, truncation=True, max_length=most, return_tensors="pt")
                 layers = model(**batch, output_hidden_states=True).hidden_states
                 mask = batch["attention_mask"].unsqueeze(-1).float()  # (b, t, 1)
                 means = [(layers[k] * mask).sum(1) / mask.sum(1).clamp(min=1) for k in (-1, middle)]

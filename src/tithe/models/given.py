@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tithe.errors import ConfigError, NeedsError
 from tithe.types import Floats, Items, View
 
@@ -18,6 +20,11 @@ class GivenStart:
     """Embeddings (N, d) for known sets of items, by the digest of the items."""
 
     arrays: Mapping[str, Floats]
+
+    def __post_init__(self) -> None:
+        # Views are float32 everywhere; halves and integers would lose digits in the sums, or fail in them.
+        as_floats = {digest: np.asarray(array, np.float32) for digest, array in self.arrays.items()}
+        object.__setattr__(self, "arrays", as_floats)
 
     @property
     def provides(self) -> frozenset[View]:

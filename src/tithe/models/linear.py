@@ -73,8 +73,8 @@ class Linear:
 
         Args:
             examples: in the order of their answers; settings are searched on a beginning of them.
-            warm: an earlier `LinearModel`: its weights shorten the fit, its settings the search where they are those
-                that a search would find. The optimum stays the same (probabilities to .005).
+            warm: an earlier `LinearModel`: its settings are taken over where a search would find the same ones. Its
+                weights are not: the result is the same to the last bit with and without, so rounds can be replayed.
 
         Raises:
             LabelError: fewer than two different labels, or one that the task does not have.
@@ -90,19 +90,18 @@ class Linear:
             raise LabelError(f"a model needs answers of at least two labels; {len(examples)} answers have {len(seen)}")
         names, rows = views_of(start, examples.items)
         folds, draws = rng.spawn(2)
-        earlier = warm if isinstance(warm, LinearModel) else None
         with threadpool_limits(limits=1, user_api="blas"):  # the sums must not depend on the number of cores
             first = _rung(len(targets), len(seen))
-            key = _search_key(examples, first, start.fingerprint, names)
-            if earlier is not None and earlier.search_key == key:
-                chosen = earlier.chosen
+            key = _search_key(examples, first, start.fingerprint, names, folds)
+            if isinstance(warm, LinearModel) and warm.search_key == key:
+                chosen = warm.chosen
             else:
                 beginning = Blocks.of(names, [row[:first] for row in rows])
                 known, codes = np.unique(targets[:first], return_inverse=True)
                 chosen = search(beginning, codes, len(known), mixes_of(names), folds)
             blocks = Blocks.of(names, rows)
             weights = None if examples.weights is None else np.asarray(examples.weights, np.float32)
-            maps, biases = self._solve(blocks, targets, seen, chosen, draws=draws, weights=weights, warm=earlier)
+            maps, biases = self._solve(blocks, targets, len(seen), chosen, draws=draws, weights=weights)
         return LinearModel(
             task, start, blocks.kept(chosen.mix), maps, biases, seen, chosen, len(targets), key, members=self.members
         )
@@ -111,12 +110,11 @@ class Linear:
         self,
         blocks: Blocks,
         targets: NDArray[np.int64],
-        seen: NDArray[np.int64],
+        classes: int,
         chosen: Settings,
         *,
         draws: Generator,
         weights: Floats | None,
-        warm: LinearModel | None,
     ) -> tuple[tuple[Floats, ...], Floats]:
         """The optimum and `members` draws around it, as weights (1 + m, d_b, K) on the raw views and biases."""
         basis = Basis.of(blocks.mixed(chosen.mix))
@@ -124,10 +122,9 @@ class Linear:
             basis.coordinates,
             basis.spectrum,
             targets,
-            len(seen),
+            classes,
             penalty=chosen.penalty,
             weights=weights,
-            warm=None if warm is None else warm.as_start(blocks, chosen.mix, basis, seen),
         )
         spread = _posterior_sd(basis, fitted, chosen.penalty)
         noise = draws.standard_normal((self.members, *spread.shape), dtype=np.float32) * spread
@@ -144,12 +141,12 @@ def _rung(count: int, classes: int) -> int:
     return min(count, int(rung))
 
 
-def _search_key(examples: Examples, first: int, start: str, names: tuple[View, ...]) -> str:
-    """A hash of all that a search depends on."""
+def _search_key(examples: Examples, first: int, start: str, names: tuple[View, ...], folds: Generator) -> str:
+    """A hash of all that a search depends on, the state of the folds' stream included."""
     state = hashlib.blake2b(digest_size=16)
     for one, label in zip(examples.items.ids[:first], examples.labels[:first], strict=True):
         state.update(f"{one}\0{label}\0".encode("utf-8", "surrogatepass"))
-    state.update(repr((first, start, names)).encode())
+    state.update(repr((first, start, names, folds.bit_generator.state)).encode())
     return state.hexdigest()
 
 

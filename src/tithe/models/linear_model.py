@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,9 +12,8 @@ import numpy as np
 
 from tithe.errors import NeedsError
 from tithe.models import Start
-from tithe.models.blocks import Blocks
 from tithe.models.search import Settings
-from tithe.models.softmax import Basis, Softmax, log_softmax
+from tithe.models.softmax import log_softmax
 from tithe.tasks import Task
 from tithe.types import Floats, Items, View
 
@@ -97,20 +95,14 @@ class LinearModel:
                     out[member, block, self.seen] = proba.T * np.float32(1 - unseen * floor)
         return out
 
-    def as_start(self, blocks: Blocks, mix: Sequence[float], basis: Basis, seen: NDArray[np.int64]) -> Softmax | None:
-        """These weights in the coordinates of another fit; None where views or labels differ."""
-        if blocks.kept(mix) != self.names or not np.array_equal(seen, self.seen):
-            return None
-        weights, bias = blocks.from_raw([part[0] for part in self.maps], self.biases[0], mix)
-        return Softmax(basis.axes.T @ weights, bias)
-
     def save(self, into: Path) -> None:
         """`model.safetensors` and `model.json` in a new folder."""
         from tithe.models.saving import write_model
 
         arrays: dict[str, Any] = {f"map_{name}": array for name, array in zip(self.names, self.maps, strict=True)}
         arrays |= {"biases": self.biases, "seen": self.seen}
-        chosen = {"mix": list(self.chosen.mix), "penalty": self.chosen.penalty, "temperature": self.chosen.temperature}
+        # JSON has no NaN: what was not measured becomes null.
+        chosen = {name: None if value != value else value for name, value in asdict(self.chosen).items()}
         facts = {"names": list(self.names), "chosen": chosen, "labelled": self.labelled, "members": self.members}
         write_model(into, "linear", self.task, self.start, arrays=arrays, facts=facts)
 
@@ -118,7 +110,7 @@ class LinearModel:
     def restore(cls, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> LinearModel:
         """The model that `save` wrote, from its parts."""
         names = tuple(facts["names"])
-        chosen = facts["chosen"]
+        chosen: dict[str, Any] = {k: float("nan") if v is None else v for k, v in facts["chosen"].items()}
         return cls(
             task,
             start,
@@ -126,7 +118,7 @@ class LinearModel:
             tuple(arrays[f"map_{name}"] for name in names),
             arrays["biases"],
             cast("NDArray[np.int64]", arrays["seen"]),
-            Settings(tuple(chosen["mix"]), chosen["penalty"], chosen["temperature"]),
+            Settings(**{**chosen, "mix": tuple(chosen["mix"])}),
             facts["labelled"],
             members=facts["members"],
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tithe import registry
-from tithe.errors import CacheError, ConfigError
+from tithe.errors import CacheError, ConfigError, TitheError
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.starts import load_start
 from tithe.tasks import Task
@@ -23,7 +23,8 @@ _FORMAT = 1
 def write_model(
     into: Path, trainer: str, task: Task, start: Start, *, arrays: dict[str, Any], facts: dict[str, Any]
 ) -> None:
-    """Writes a model folder. Raises ConfigError where `into` exists already."""
+    """Writes a model folder. Raises ConfigError where `into` exists already, CacheError where the disk is full."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     into = Path(into)
@@ -31,22 +32,27 @@ def write_model(
         raise ConfigError(f"{into} exists already; give a new folder for the model, or remove that one")
     partial = into.with_name(f".{into.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         saved_start = start.save(partial)
         save_file(arrays, partial / "model.safetensors")
-        checksum = zlib.crc32((partial / "model.safetensors").read_bytes())
+        files = sorted(path for path in partial.rglob("*") if path.is_file())
         record = {
             "format": _FORMAT,
             "trainer": trainer,
             "task": task.name,
             "labels": list(task.labels),
             "start": saved_start,
-            "weights_crc32": checksum,
+            "files_crc32": {path.relative_to(partial).as_posix(): zlib.crc32(path.read_bytes()) for path in files},
             **facts,
         }
         (partial / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
         partial.rename(into)
+    except (OSError, SafetensorError) as error:  # safetensors does not say "disk full" as an OSError
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, TitheError):
+            raise
+        raise CacheError(f"cannot write the model to {into} ({error}); make room, or give another folder") from None
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -62,25 +68,24 @@ def load_model(folder: str | Path, *, store: ViewStore | None = None, tell: Tell
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    from tithe.views import ViewStore
+    from tithe.views import ViewStore, default_root
 
     folder = Path(folder)
     if not (folder / "model.json").is_file():
         raise ConfigError(f"{folder} holds no model (no model.json); give a folder that `tithe train` wrote")
     try:
         record = json.loads((folder / "model.json").read_text("utf-8"))
-        raw = (folder / "model.safetensors").read_bytes()
         if record["format"] > _FORMAT:
             raise ConfigError(f"{folder} was written by a newer tithe (format {record['format']}); update tithe")
-        if zlib.crc32(raw) != record["weights_crc32"]:
-            raise CacheError(f"the weights in {folder} are damaged (checksum differs); train the model again")
-        arrays = load(raw)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        if isinstance(error, CacheError | ConfigError):
-            raise
+        for name, checksum in record["files_crc32"].items():
+            if zlib.crc32((folder / name).read_bytes()) != checksum:
+                raise CacheError(f"{folder / name} is damaged (checksum differs); train the model again")
+        task = registry.build("tasks", record["task"], labels=tuple(record["labels"]))
+        start = load_start(folder, record["start"], store=store or ViewStore(default_root()), tell=tell)
+        trainer = registry.find("trainers", record["trainer"])
+        model: Model = trainer.restore(task, start, load((folder / "model.safetensors").read_bytes()), record)
+    except TitheError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CacheError(f"the model in {folder} is damaged ({error}); train it again") from None
-    task = registry.build("tasks", record["task"], labels=tuple(record["labels"]))
-    start = load_start(folder, record["start"], store=store or ViewStore(None), tell=tell)
-    trainer = registry.find("trainers", record["trainer"])
-    model: Model = trainer.restore(task, start, arrays, record)
     return model

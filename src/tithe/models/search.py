@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FOLDS = 5
 _HEAD = 0.97  # the share of variance that the search works on: 3 to 10 times fewer axes, the same choice
 _PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_TOLERANCE = 0.1  # 50 times looser than the final fit's: enough to rank settings
 _FIRST = 3  # where the search begins, and what is taken where nothing can be searched
 FEWEST = 20
 """Below this many labels nothing is searched: the folds would be noise."""
@@ -70,9 +71,7 @@ def temperature_of(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, f
     return float(np.exp(found.x)), loss(float(found.x))
 
 
-def _held_out(
-    basis: Basis, targets: NDArray[np.int64], classes: int, fold: NDArray[np.int64], penalty: float
-) -> Floats:
+def held_out(basis: Basis, targets: NDArray[np.int64], classes: int, fold: NDArray[np.int64], penalty: float) -> Floats:
     """(n, K) logits of each row from the fits that did not see it; rows of fold -1 stay zero."""
     logits = np.zeros((len(targets), classes), np.float32)
     for number in range(_FOLDS):
@@ -86,7 +85,7 @@ def _held_out(
             targets[train],
             classes,
             penalty=penalty,
-            tolerance=1e-2,
+            tolerance=_TOLERANCE,
         )
         logits[test] = fitted.logits(basis.coordinates[test])
     return logits
@@ -114,7 +113,7 @@ def search(
         return Settings(mixes[0], _PENALTIES[_FIRST])
 
     def judge(basis: Basis, mix: tuple[float, ...], penalty: float) -> Settings:
-        logits = _held_out(basis, targets, classes, fold, penalty)
+        logits = held_out(basis, targets, classes, fold, penalty)
         temperature, loss = temperature_of(logits[judged], targets[judged])
         accuracy = float((logits[judged].argmax(axis=1) == targets[judged]).mean())
         return Settings(mix, penalty, temperature, loss, accuracy)

@@ -53,12 +53,12 @@ class Together:
         return {"spec": self.spec, "parts": entries}
 
 
-def makers(spec: str) -> list[StartMaker]:
-    """What a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
-    found: list[StartMaker] = []
+def makers(spec: str) -> list[tuple[str, StartMaker]]:
+    """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
+    found: list[tuple[str, StartMaker]] = []
     for part in (piece.strip() for piece in spec.split("+")):
         known = registry.parse(part)[0] in registry.names("starts")
-        found.append(registry.build("starts", part) if known else Encoder(part))
+        found.append((part, registry.build("starts", part) if known else Encoder(part)))
     return found
 
 
@@ -68,8 +68,9 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
     Raises ConfigError where a part is neither registered nor an encoder that can be loaded.
     """
     parts = [
-        maker.prepare(items, store=store, rng=rng.stream(seed, "start", number), tell=tell)
-        for number, maker in enumerate(makers(spec))
+        # Named by the part: alone or beside others, a start draws the same and shares its stored views.
+        maker.prepare(items, store=store, rng=rng.stream(seed, "start", part), tell=tell)
+        for part, maker in makers(spec)
     ]
     return Together(spec, tuple(parts))
 
@@ -78,6 +79,6 @@ def load_start(folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: T
     """The start that `Together.save` wrote below a model's folder."""
     parts = [
         maker.load(folder / f"start-{number}", settings, store=store, tell=tell)
-        for number, (maker, settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))
+        for number, ((_, maker), settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))
     ]
     return Together(saved["spec"], tuple(parts))

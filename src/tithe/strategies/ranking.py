@@ -45,3 +45,27 @@ def covered(pool: Pool) -> Rows:
     """The rows that need no asking any more (labelled, pending or closed), in the order of their ids."""
     rows = np.flatnonzero(~pool.open)
     return rows[np.argsort(np.array([pool.ids[int(row)] for row in rows], dtype=np.str_), kind="stable")]
+
+
+def distinct(points: NDArray[Any], n: int, most: float) -> list[int]:
+    """The places of the first n points (m, d) that are no near copies of one taken before, in order.
+
+    A near copy has a cosine above `most`. Where fewer than n are distinct, the first copies fill up.
+
+    >>> distinct(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), 2, 0.9)
+    [0, 2]
+    """
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    unit = (points / np.maximum(lengths, 1e-30)).astype(np.float32)
+    taken = np.empty((min(n, len(unit)), unit.shape[1]), np.float32)
+    kept: list[int] = []
+    copies: list[int] = []
+    for place, point in enumerate(unit):
+        if len(kept) == n:
+            break
+        if kept and float((taken[: len(kept)] @ point).max()) > most:
+            copies.append(place)
+        else:
+            taken[len(kept)] = point
+            kept.append(place)
+    return kept + copies[: n - len(kept)]

@@ -1,0 +1,61 @@
+"""What many tests share: a cache of their own, and a small part of the bundled example as files and in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tithe import Choice, Items, Pool
+from tithe.data import write_rows
+from tithe.data.example import path
+from tithe.data.reading import read_items
+from tithe.types import Label
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache for the whole session, so that each view is computed once; never that of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("cache")
+        patch.setenv("TITHE_CACHE", str(root))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield root
+
+
+@dataclass(frozen=True)
+class Example:
+    """A part of the bundled example: 240 training and 80 test messages of 8 intents."""
+
+    train: Path
+    test: Path
+    pool: Items
+    held: Items
+
+    @property
+    def gold(self) -> Mapping[str, Label]:
+        """The label of each training message, by id."""
+        return {one: label for one, label in zip(self.pool.ids, self.pool.gold or (), strict=True) if label}
+
+    @property
+    def task(self) -> Choice:
+        return Choice(tuple(sorted({str(label) for label in self.gold.values()})))
+
+    def fresh(self) -> Pool:
+        """A pool of the training messages without their labels."""
+        return Pool(Items(self.pool.ids, self.pool.texts))
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    folder = tmp_path_factory.mktemp("example")
+    parts = []
+    for name, count in (("train", 240), ("test", 80)):
+        items = read_items(path(name)).take(np.arange(count))
+        columns = {"id": list(items.ids), "text": list(items.texts), "label": list(items.gold or ())}
+        write_rows(folder / f"{name}.csv", columns)
+        parts.append(read_items(folder / f"{name}.csv"))
+    return Example(folder / "train.csv", folder / "test.csv", *parts)
