@@ -63,7 +63,7 @@ def distinct(points: NDArray[Any], n: int, most: float) -> list[int]:
     for place, point in enumerate(unit):
         if len(kept) == n:
             break
-        if kept and float((taken[: len(kept)] @ point).max()) > most:
+        if kept and float((taken[: len(kept)] @ point).max()) > most + 1e-6:  # float32 rounds 1 up
             copies.append(place)
         else:
             taken[len(kept)] = point

@@ -1,0 +1,95 @@
+"""Starts by name and side by side, and embeddings that the user has already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tithe import Choice, Items, load_model
+from tithe.errors import ConfigError, NeedsError
+from tithe.models.given import GivenStart
+from tithe.models.linear import Linear
+from tithe.models.starts import prepare_start
+from tithe.rng import stream
+from tithe.types import Examples
+from tithe.views import ViewStore
+
+
+def test_starts_side_by_side_give_the_views_of_both(example: Any, cache: Path) -> None:
+    store = ViewStore(cache)
+    both = prepare_start("minilm + lexical", example.pool, store=store)
+    parts = {name: prepare_start(name, example.pool, store=store) for name in ("minilm", "lexical")}
+    assert both.provides == {"embeddings", "middle", "lexical"}
+    for view, part in (("embeddings", "minilm"), ("middle", "minilm"), ("lexical", "lexical")):
+        np.testing.assert_array_equal(both.view(view, example.held), parts[part].view(view, example.held))
+    assert len({both.fingerprint, *(part.fingerprint for part in parts.values())}) == 3
+
+
+def test_a_view_that_no_part_gives_is_an_error_that_lists_them(example: Any, cache: Path) -> None:
+    start = prepare_start("minilm+lexical", example.pool, store=ViewStore(cache))
+    with pytest.raises(NeedsError, match=r"'minilm\+lexical' gives embeddings, lexical, middle; not 'proba'"):
+        start.view("proba", example.pool)
+
+
+@pytest.mark.parametrize("spec", ["", "minilm+", "lexical(dims", "lexical(width=3)"])
+def test_a_spec_that_cannot_be_read_is_an_error(spec: str, example: Any) -> None:
+    with pytest.raises(ConfigError, match="cannot read|do not fit"):
+        prepare_start(spec, example.pool, store=ViewStore(None))
+
+
+def test_a_model_on_several_starts_comes_back_the_same(example: Any, cache: Path, tmp_path: Path) -> None:
+    store = ViewStore(cache)
+    start = prepare_start("minilm+lexical", example.pool, store=store)
+    some = example.pool.take(np.arange(60))
+    model = Linear().fit(example.task, Examples(some, list(some.gold)), start=start, rng=stream(0))
+    model.save(tmp_path / "model")
+    loaded = load_model(tmp_path / "model", store=store)
+    assert loaded.fingerprint == model.fingerprint
+    np.testing.assert_array_equal(loaded.view("proba", example.held), model.view("proba", example.held))
+
+
+# --- given embeddings
+
+ITEMS = Items([f"i{row}" for row in range(40)], ["same text"] * 40)
+
+
+def rows_of(kind: str = "f4") -> np.ndarray:
+    centres = np.array([[6, 0, 0, 1], [0, 6, 0, 1], [0, 0, 6, 1]])
+    return (centres[np.arange(40) % 3] + stream(4).normal(size=(40, 4))).astype(kind)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i4"])
+def test_given_embeddings_of_any_number_type_can_be_learned_from(kind: str) -> None:
+    start = GivenStart({ITEMS.digest: rows_of(kind)})
+    some = ITEMS.take(np.arange(20))
+    labels = [("a", "b", "c")[row % 3] for row in range(20)]
+    model = Linear().fit(Choice(("a", "b", "c")), Examples(some, labels), start=start, rng=stream(0))
+    proba = model.view("proba", ITEMS)
+    assert (proba.argmax(axis=1) == np.arange(40) % 3).mean() > 0.9
+    assert start.view("embeddings", ITEMS).dtype == np.float32
+
+
+def test_given_embeddings_follow_parts_of_their_items() -> None:
+    start = GivenStart({ITEMS.digest: rows_of()})
+    part = ITEMS.take(np.array([5, 2])).take(np.array([1]))
+    np.testing.assert_array_equal(start.view("embeddings", part), rows_of()[[2]])
+
+
+def test_given_embeddings_know_no_other_items_and_no_other_view_and_cannot_be_saved(tmp_path: Path) -> None:
+    start = GivenStart({ITEMS.digest: rows_of()})
+    with pytest.raises(NeedsError, match="no embeddings were given for these 1 items"):
+        start.view("embeddings", Items(["x"], ["y"]))
+    with pytest.raises(NeedsError, match="'lexical' was asked for"):
+        start.view("lexical", ITEMS)
+    with pytest.raises(ConfigError, match="cannot be saved"):
+        start.save(tmp_path)
+
+
+def test_other_embeddings_have_another_fingerprint() -> None:
+    nudged = rows_of()
+    nudged[7, 1] += 1e-3
+    prints = [GivenStart({ITEMS.digest: rows}).fingerprint for rows in (rows_of(), rows_of(), nudged)]
+    assert prints[0] == prints[1] != prints[2]
