@@ -60,7 +60,7 @@ def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_almost_nothing_is_no_r
 
 def test_it_ends_at_the_same_optimum_wherever_it_begins() -> None:
     features, targets = made(150, 40, 6)
-    cold, basis, optimum = fitted(features, targets, penalty=0.03)
+    cold, _, optimum = fitted(features, targets, penalty=0.03)
     far = Softmax(optimum.weights + 5 * stream(1).normal(size=optimum.weights.shape).astype("f4"), optimum.bias - 3)
     for warm in (optimum, far):
         again, _, _ = fitted(features, targets, penalty=0.03, warm=warm)
