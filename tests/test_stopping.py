@@ -51,7 +51,9 @@ def test_a_target_looks_at_the_last_record_alone() -> None:
     assert "0.900, the target was 0.900" in str(rule([record(accuracy=0.9)]))
 
 
-@pytest.mark.parametrize("make", [lambda: Target(0), lambda: Target(1.1), lambda: Stabilising(1.0), lambda: Stabilising(0.9, 0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Target(0), lambda: Target(1.1), lambda: Stabilising(1.0), lambda: Stabilising(0.9, 0)]
+)
 def test_settings_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(ConfigError, match="given"):
         make()  # type: ignore[operator]

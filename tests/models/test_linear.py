@@ -106,7 +106,7 @@ def test_a_warm_model_spares_the_search(example: Any, cache: Path, monkeypatch: 
     from tithe.models import linear
 
     search = linear.search
-    monkeypatch.setattr(linear, "search", lambda *given: searched.append(1) or search(*given))
+    monkeypatch.setattr(linear, "search", lambda *given, **more: searched.append(1) or search(*given, **more))
     first = fit(example, cache, 119)
     fit(example, cache, 120, warm=first)
     assert len(searched) == 1
@@ -305,7 +305,7 @@ def with_threads(example: Any) -> dict[str, list[str]]:
     """Hashes of what a fit and a start give, in processes of one and of two threads."""
     said = {}
     for threads in ("1", "2"):
-        set_to = {name: threads for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        set_to = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
         run = [sys.executable, "-c", PROGRAM, str(example.train)]
         done = subprocess.run(run, env={**os.environ, **set_to}, capture_output=True, text=True, check=True)
         said[threads] = done.stdout.split()
