@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from tithe.data.reading import read_items
 from tithe.loop import Workshop
 from tithe.models.blocks import Blocks, mixes_of, views_of
+from tithe.models.links import Softmax
 from tithe.models.search import folds_of, held_out, search, temperature_of
-from tithe.models.softmax import Basis, fit_softmax
+from tithe.models.solver import Basis, fit_affine
 from tithe.rng import stream
 from tithe.views import ViewStore, default_root
 
@@ -66,15 +67,15 @@ def scores(names: Any, views: Any, codes: Any, train: Any, held: Any, seed: int)
     blocks = Blocks.of(names, [view[train] for view in views])
     seen, targets = np.unique(codes[train], return_inverse=True)
     mixes = mixes_of(names)
-    chosen = search(blocks, targets, len(seen), mixes, stream(seed, "folds"))
+    chosen = search(blocks, targets, len(seen), mixes, stream(seed, "folds"), link=Softmax())
     fold = folds_of(targets, stream(seed, "folds"))
     judged = np.flatnonzero(fold >= 0)
     logits, losses = {}, {}
     for mix in mixes:
         basis = Basis.of(blocks.mixed(mix))
-        guess = held_out(basis.head(0.97), targets, len(seen), fold, chosen.penalty)
-        temperature, losses[mix] = temperature_of(guess[judged], targets[judged])
-        fit = fit_softmax(basis.coordinates, basis.spectrum, targets, len(seen), penalty=chosen.penalty)
+        guess = held_out(basis.head(0.97), targets, len(seen), fold, Softmax(), penalty=chosen.penalty)
+        temperature, losses[mix] = temperature_of(guess[judged], targets[judged], Softmax())
+        fit = fit_affine(basis.coordinates, basis.spectrum, targets, len(seen), Softmax(), penalty=chosen.penalty)
         maps, bias = blocks.to_raw((basis.axes @ fit.weights)[None], fit.bias, mix)
         used = [views[names.index(name)][held] for name in blocks.kept(mix)]
         logits[mix] = (bias[0] + sum(view @ part[0] for view, part in zip(used, maps, strict=True))) / temperature

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tithe import registry
 from tithe.errors import ConfigError, DataError, NeedsError, UnknownItemError
 from tithe.tasks import Task
-from tithe.types import Items, Label, Rows, Selection, View
+from tithe.types import Items, Label, Rows, Selection, View, names_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -264,7 +264,11 @@ def declared_task(name: str, items: Items, labels: Sequence[str] | None = None) 
 
     Raises ConfigError where there are none.
     """
-    found = sorted({str(label) for label in items.gold or () if label is not None}) if labels is None else labels
+    found = (
+        sorted({name for label in items.gold or () if label is not None for name in names_in(label)})
+        if labels is None
+        else labels
+    )
     if not found:
         raise ConfigError(
             f"the task {name!r} has no labels: none were declared and {items.source} has none; "

@@ -36,6 +36,30 @@ class Span(NamedTuple):
 Label: TypeAlias = str | frozenset[str] | tuple[Span, ...]
 
 
+def names_in(label: Label) -> frozenset[str]:
+    """The names that stand in a label: itself, its members, or those of its spans.
+
+    >>> names_in("a"), sorted(names_in((Span(0, 1, "x"), Span(2, 3, "y"))))
+    (frozenset({'a'}), ['x', 'y'])
+    """
+    if isinstance(label, str):
+        return frozenset({label})
+    return label if isinstance(label, frozenset) else frozenset(span.label for span in label)
+
+
+def in_words(label: Label | None) -> str:
+    """A label as one cell of a table: names parted by `;`, spans as start-end:name; empty for none.
+
+    >>> in_words(frozenset({"b", "a"})), in_words((Span(0, 3, "PER"),)), in_words(None)
+    ('a;b', '0-3:PER', '')
+    """
+    if label is None or isinstance(label, str):
+        return label or ""
+    if isinstance(label, frozenset):
+        return ";".join(sorted(label))
+    return ";".join(f"{span.start}-{span.end}:{span.label}" for span in label)
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to label."""

@@ -106,7 +106,7 @@ def test_a_warm_model_spares_the_search(example: Any, cache: Path, monkeypatch: 
     from tithe.models import linear
 
     search = linear.search
-    monkeypatch.setattr(linear, "search", lambda *given: searched.append(1) or search(*given))
+    monkeypatch.setattr(linear, "search", lambda *given, **more: searched.append(1) or search(*given, **more))
     first = fit(example, cache, 119)
     fit(example, cache, 120, warm=first)
     assert len(searched) == 1

@@ -72,6 +72,7 @@ def predict(
     from tithe.data import format_for, write_rows
     from tithe.models.saving import load_model
     from tithe.pool import read
+    from tithe.types import in_words
     from tithe.views import ViewStore, default_root
 
     format_for(out)  # a suffix that cannot be written is told now, not after the work
@@ -84,8 +85,8 @@ def predict(
     columns: dict[str, Sequence[object]] = {
         "id": list(items.ids),
         "text": list(items.texts),
-        "prediction": model.task.decode(proba),
-        "confidence": [round(float(p), 4) for p in proba.max(axis=1)],
+        "prediction": [in_words(label) for label in model.decide(proba)],
+        "confidence": [round(1 - float(u), 4) for u in model.task.uncertainty(proba, "least_confidence")],
     }
     write_rows(out, columns)
     typer.echo(f"{len(items)} predictions: {out}")
@@ -107,6 +108,7 @@ def evaluate(
     from tithe.cli.show import note, progress
     from tithe.models.saving import load_model
     from tithe.pool import read
+    from tithe.types import names_in
     from tithe.views import ViewStore, default_root
 
     items = read(file, text=text, label=label, require_label=True).items
@@ -114,10 +116,11 @@ def evaluate(
         model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
         proba = model.view("proba", items)
     truth = [one for one in items.gold or () if one is not None]
-    undeclared = sorted({str(one) for one in truth} - set(model.task.labels))
+    undeclared = sorted({name for one in truth for name in names_in(one)} - set(model.task.labels))
     if undeclared:
         note(f"{file} has labels that the model does not know ({', '.join(undeclared)}); they count as wrong")
     scores = {
-        name: None if value != value else round(value, 6) for name, value in model.task.score(truth, proba).items()
+        name: None if value != value else round(value, 6)
+        for name, value in model.task.score(truth, proba, model.decide(proba)).items()
     }
     typer.echo(json.dumps({"items": len(items), **scores}, indent=1))

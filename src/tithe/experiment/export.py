@@ -11,7 +11,7 @@ import numpy as np
 from tithe.data import write_rows
 from tithe.experiment.runs import Run, test_output
 from tithe.log import Snapshot
-from tithe.types import Items
+from tithe.types import Items, in_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,9 +36,13 @@ def export_round(folder: Path, world: World, run: Run, found: Round, snapshot: S
 
 
 def _write(path: Path, items: Items, proba: NDArray[Any] | None, world: World) -> None:
-    columns: dict[str, Any] = {"id": list(items.ids), "text": list(items.texts), "label": list(items.gold or ())}
+    columns: dict[str, Any] = {
+        "id": list(items.ids),
+        "text": list(items.texts),
+        "label": [in_words(label) for label in items.gold or ()],
+    }
     if proba is not None:
-        columns["prediction"] = world.task.decode(proba)
+        columns["prediction"] = [in_words(label) for label in world.task.decode(proba)]
         for column, label in enumerate(world.task.labels):
             columns[f"p_{label}"] = [f"{value:.6f}" for value in proba[:, column]]
         columns["entropy"] = [f"{value:.6f}" for value in world.task.uncertainty(proba, "entropy")]

@@ -19,6 +19,7 @@ from tithe.experiment.world import World, starts_of, world_of
 from tithe.log import Answered, Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
 from tithe.loop.learner import asked_scores, stop_set_guesses
+from tithe.types import names_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,8 +114,9 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
     began = time.perf_counter()
     output = test_output(world, found, snapshot)
     truth = [label for label in world.test.gold or () if label is not None]  # require_label: there is no None
-    scores = world.task.score(truth, output)
-    correct = np.asarray([guess == label for guess, label in zip(world.task.decode(output), truth, strict=True)])
+    guess = world.task.decode(output) if found.model is None else found.model.decide(output)
+    scores = world.task.score(truth, output, guess)
+    correct = np.asarray([one == other for one, other in zip(guess, truth, strict=True)])
     rows = found.pool.rows(snapshot.labels)
     return {
         "config": run.config,
@@ -142,6 +144,6 @@ def test_output(world: World, found: Round, snapshot: Snapshot) -> NDArray[np.fl
     if found.model is not None:
         output: NDArray[np.float32] = found.model.view("proba", world.test)
         return output
-    only = {str(label) for label in snapshot.labels.values()}
+    only = {name for label in snapshot.labels.values() for name in names_in(label)}
     share = np.asarray([float(label in only) for label in world.task.labels], np.float32)
-    return np.tile(share / max(1.0, float(share.sum())), (len(world.test), 1))
+    return np.tile(share, (len(world.test), 1))  # one label at most is known in a choice: it adds up to 1

@@ -19,7 +19,7 @@ from tithe.models import Tell, quiet
 from tithe.models.given import GivenStart
 from tithe.pool import declared_task
 from tithe.rng import stream
-from tithe.types import Items
+from tithe.types import Items, names_in
 from tithe.views import ViewStore
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     test = read_items(plan.test, require_label=True, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
     notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
-    for label in sorted({str(one) for one in pool.gold or ()} - set(task.labels)):
+    for label in sorted(_names(pool) - set(task.labels)):
         raise ConfigError(f"{plan.train} has the label {label!r}, which --labels does not declare; add it")
-    undeclared = sorted({str(one) for one in test.gold or ()} - set(task.labels))
+    undeclared = sorted(_names(test) - set(task.labels))
     if undeclared:
-        hit = sum(str(one) in undeclared for one in test.gold or ())
+        hit = sum(one is not None and bool(names_in(one) & set(undeclared)) for one in test.gold or ())
         notes.append(
             f"{plan.test}: {hit} test rows have labels that the training file does not "
             f"({', '.join(undeclared)}); they count as wrong"
@@ -79,6 +79,10 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
         workshop.given["given"] = given
     steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
     return World(pool, test, task, workshop, tuple(notes), steps)
+
+
+def _names(items: Items) -> set[str]:
+    return {name for label in items.gold or () if label is not None for name in names_in(label)}
 
 
 def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> Items:

@@ -159,5 +159,9 @@ def asked_scores(model: Model | None) -> dict[str, float]:
     """Scores on asked items that the fit found by cross-validation; empty where there are none."""
     if model is None:
         return {}
-    accuracy = float(model.settings.get("accuracy_on_asked", float("nan")))
-    return {"accuracy": accuracy} if accuracy == accuracy else {}
+    found = {
+        name.removesuffix("_on_asked"): float(value)
+        for name, value in model.settings.items()
+        if name.endswith("_on_asked")
+    }
+    return {name: value for name, value in found.items() if value == value}

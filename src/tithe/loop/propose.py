@@ -20,7 +20,7 @@ from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy
 from tithe.strategies.named import strategy as named
-from tithe.types import Examples, Label, Selection
+from tithe.types import Examples, Label, Selection, in_words
 
 if TYPE_CHECKING:
     from tithe.pool import Pool
@@ -155,9 +155,9 @@ def _fit(
     workshop: Workshop,
 ) -> tuple[Model | None, str]:
     """The model of these labels, or None and the reason in words."""
-    classes = {str(label) for label in labels.values()}
+    classes = set(labels.values())
     if len(classes) < 2:
-        have = f"only {next(iter(classes))!r}" if classes else "none"
+        have = f"only {in_words(next(iter(classes)))!r}" if classes else "none"
         return None, f"cold start: answers of two labels are needed for a model, and there are {have}"
     rows = workshop.pool(snapshot.items, task).rows(labels)
     examples = Examples(snapshot.items.take(rows), list(labels.values()))

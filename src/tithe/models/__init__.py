@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from tithe.tasks import Task
-from tithe.types import Examples, Items, View
+from tithe.types import Examples, Items, Label, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -73,6 +73,9 @@ class Model(Protocol):
 
     def view(self, name: View, items: Items) -> Any:
         """`proba` (n, C) or `committee` (m, n, C), float32."""
+
+    def decide(self, output: Any) -> list[Label]:
+        """The labels that it would give to rows with these probabilities (n, C)."""
 
     def save(self, into: Path) -> None:
         """Writes weights (safetensors) and one JSON into a folder that does not exist yet."""

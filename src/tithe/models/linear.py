@@ -8,7 +8,8 @@ words are worth points (docs/log.md has the tables).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,14 @@ from tithe.errors import LabelError
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.blocks import NAMES, Blocks, mixes_of, views_of
 from tithe.models.linear_model import LinearModel
+from tithe.models.links import Encoded, Link, link_of
 from tithe.models.search import FEWEST, Settings, search
-from tithe.models.softmax import Basis, Softmax, fit_softmax, log_softmax
+from tithe.models.solver import Basis, fit_affine
 from tithe.tasks import Task
-from tithe.types import Examples, Floats, Items, View
+from tithe.types import Examples, Floats, Items, Label, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
 _LADDER = 1.1  # settings are searched anew when the labels have grown by a tenth
 _MOST_ROWS = 600  # that a search looks at, or a third of the labels where that is more
@@ -82,35 +83,31 @@ class Linear:
         """
         from threadpoolctl import threadpool_limits
 
-        columns = task.encode(examples.labels)
-        if (columns < 0).any():
-            task.check(examples.labels[int(np.flatnonzero(columns < 0)[0])])
-        seen, targets = np.unique(columns, return_inverse=True)
-        if len(seen) < 2:
-            raise LabelError(f"a model needs answers of at least two labels; {len(examples)} answers have {len(seen)}")
+        link = link_of(task)
+        encoded = link.encode(task, examples.labels)
+        count, classes = len(examples), len(encoded.seen)
         names, rows = views_of(start, examples.items)
         folds, draws = rng.spawn(2)
         with threadpool_limits(limits=1, user_api="blas"):  # the sums must not depend on the number of cores
-            first = _rung(len(targets), len(seen))
+            first = _rung(count, classes)
             key = _search_key(examples, first, start.fingerprint, names, folds)
             if isinstance(warm, LinearModel) and warm.search_key == key:
                 chosen = warm.chosen
             else:
                 beginning = Blocks.of(names, [row[:first] for row in rows])
-                known, codes = np.unique(targets[:first], return_inverse=True)
-                chosen = search(beginning, codes, len(known), mixes_of(names), folds)
+                chosen = _searched(beginning, task, examples.labels[:first], link, folds)
             blocks = Blocks.of(names, rows)
             weights = None if examples.weights is None else np.asarray(examples.weights, np.float32)
-            maps, biases = self._solve(blocks, targets, len(seen), chosen, draws=draws, weights=weights)
+            maps, biases = self._solve(blocks, encoded, link, chosen, draws=draws, weights=weights)
         return LinearModel(
-            task, start, blocks.kept(chosen.mix), maps, biases, seen, chosen, len(targets), key, members=self.members
+            task, start, blocks.kept(chosen.mix), maps, biases, encoded, chosen, count, key, members=self.members
         )
 
     def _solve(
         self,
         blocks: Blocks,
-        targets: NDArray[np.int64],
-        classes: int,
+        encoded: Encoded,
+        link: Link,
         chosen: Settings,
         *,
         draws: Generator,
@@ -118,15 +115,16 @@ class Linear:
     ) -> tuple[tuple[Floats, ...], Floats]:
         """The optimum and `members` draws around it, as weights (1 + m, d_b, K) on the raw views and biases."""
         basis = Basis.of(blocks.mixed(chosen.mix))
-        fitted = fit_softmax(
+        fitted = fit_affine(
             basis.coordinates,
             basis.spectrum,
-            targets,
-            classes,
+            encoded.targets,
+            len(encoded.seen),
+            link,
             penalty=chosen.penalty,
             weights=weights,
         )
-        spread = _posterior_sd(basis, fitted, chosen.penalty)
+        spread = _posterior_sd(basis, link.proba(fitted.logits(basis.coordinates)), chosen.penalty)
         noise = draws.standard_normal((self.members, *spread.shape), dtype=np.float32) * spread
         stack = np.concatenate([fitted.weights[None], fitted.weights + noise])  # (1 + m, r, K)
         return blocks.to_raw(np.matmul(basis.axes, stack), fitted.bias, chosen.mix)
@@ -150,11 +148,25 @@ def _search_key(examples: Examples, first: int, start: str, names: tuple[View, .
     return state.hexdigest()
 
 
-def _posterior_sd(basis: Basis, fitted: Softmax, penalty: float) -> Floats:
+def _searched(blocks: Blocks, task: Task, labels: Sequence[Label], link: Link, folds: Generator) -> Settings:
+    """The settings for these rows; the default ones where they leave nothing to learn."""
+    mixes = mixes_of(blocks.names)
+    try:
+        encoded = link.encode(task, labels)
+    except LabelError:  # the first answers may all be alike, though all answers are not
+        return Settings.default(mixes)
+    found = search(blocks, encoded.targets, len(encoded.seen), mixes, folds, link=link)
+    if found.rule is None or found.rule.kind != "per_class":
+        return found
+    values = np.full(len(task.labels), 0.5)  # for labels that the search did not see
+    values[encoded.seen] = found.rule.values
+    return replace(found, rule=replace(found.rule, values=tuple(values.tolist())))
+
+
+def _posterior_sd(basis: Basis, proba: Floats, penalty: float) -> Floats:
     """(r, K) the standard deviation of each weight, by a diagonal Laplace approximation in principal coordinates.
 
     Source: MacKay 1992, The Evidence Framework Applied to Classification Networks.
     """
-    proba = np.exp(log_softmax(fitted.logits(basis.coordinates)))
     curvature = (basis.coordinates**2).T @ (proba * (1 - proba)) + penalty
     return np.asarray(1.0 / np.sqrt(curvature), dtype=np.float32)

@@ -6,19 +6,17 @@ import hashlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
 from tithe.errors import NeedsError
 from tithe.models import Start
+from tithe.models.links import Encoded, link_of
+from tithe.models.rules import Rule
 from tithe.models.search import Settings
-from tithe.models.softmax import log_softmax
 from tithe.tasks import Task
-from tithe.types import Floats, Items, View
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from tithe.types import Floats, Items, Label, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +32,7 @@ class LinearModel:
     names: tuple[View, ...]
     maps: tuple[Floats, ...]
     biases: Floats
-    seen: NDArray[np.int64]
+    encoded: Encoded
     chosen: Settings
     labelled: int
     search_key: str = ""
@@ -54,14 +52,15 @@ class LinearModel:
             "penalty": self.chosen.penalty,
             "temperature": round(self.chosen.temperature, 4),
             "labelled": self.labelled,
-            "accuracy_on_asked": round(self.chosen.accuracy, 4),
+            f"{link_of(self.task).score_name}_on_asked": round(self.chosen.score, 4),
+            **({"rule": self.chosen.rule.kind} if self.chosen.rule else {}),
         }
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights, the labels and the start."""
         state = hashlib.blake2b(repr((self.task.labels, self.start.fingerprint, self.chosen)).encode(), digest_size=16)
-        for array in (*self.maps, self.biases, self.seen):
+        for array in (*self.maps, self.biases, self.encoded.seen, self.encoded.rest):
             state.update(np.ascontiguousarray(array).tobytes())
         return state.hexdigest()
 
@@ -80,10 +79,13 @@ class LinearModel:
         from threadpoolctl import threadpool_limits
 
         arrays = [self.start.view(name, items) for name in self.names]
-        unseen = len(self.task.labels) - len(self.seen)
-        floor = 0.5 / (self.labelled + len(self.task.labels)) if unseen else 0.0
+        link, seen, rest = link_of(self.task), self.encoded.seen, self.encoded.rest
+        others = np.setdiff1d(np.arange(len(self.task.labels)), seen)
         biases = self.biases[which]
-        out = np.full((len(biases), len(items), len(self.task.labels)), floor, np.float32)
+        out = np.empty((len(biases), len(items), len(self.task.labels)), np.float32)
+        out[..., others] = rest[others]
+        # Where probabilities add up to 1, the labels seen share what the others leave.
+        left = np.float32(1 - rest[others].sum()) if self.task.name == "choice" else np.float32(1)
         with threadpool_limits(limits=1, user_api="blas"):
             for member, bias in enumerate(biases):
                 for at in range(0, len(items), 16_384):  # blocks bound the memory at a million rows
@@ -91,16 +93,22 @@ class LinearModel:
                     logits = bias + sum(
                         array[block] @ maps[which][member] for array, maps in zip(arrays, self.maps, strict=True)
                     )
-                    proba = np.exp(log_softmax(logits / np.float32(self.chosen.temperature)))
-                    out[member, block, self.seen] = proba.T * np.float32(1 - unseen * floor)
+                    proba = link.proba(logits / np.float32(self.chosen.temperature))
+                    out[member, block, seen] = proba.T * left
         return out
+
+    def decide(self, output: Floats) -> list[Label]:
+        """The labels that the model would give to rows with these probabilities (n, C)."""
+        if self.chosen.rule is None:
+            return self.task.decode(output)
+        return self.task.decode(self.chosen.rule.apply(output).astype(np.float32))
 
     def save(self, into: Path) -> None:
         """`model.safetensors` and `model.json` in a new folder."""
         from tithe.models.saving import write_model
 
         arrays: dict[str, Any] = {f"map_{name}": array for name, array in zip(self.names, self.maps, strict=True)}
-        arrays |= {"biases": self.biases, "seen": self.seen}
+        arrays |= {"biases": self.biases, "seen": self.encoded.seen, "rest": self.encoded.rest}
         # JSON has no NaN: what was not measured becomes null.
         chosen = {name: None if value != value else value for name, value in asdict(self.chosen).items()}
         facts = {"names": list(self.names), "chosen": chosen, "labelled": self.labelled, "members": self.members}
@@ -111,14 +119,16 @@ class LinearModel:
         """The model that `save` wrote, from its parts."""
         names = tuple(facts["names"])
         chosen: dict[str, Any] = {k: float("nan") if v is None else v for k, v in facts["chosen"].items()}
+        saved = facts["chosen"]["rule"]
+        rule = None if saved is None else Rule(saved["kind"], tuple(saved["values"]))
         return cls(
             task,
             start,
             names,
             tuple(arrays[f"map_{name}"] for name in names),
             arrays["biases"],
-            cast("NDArray[np.int64]", arrays["seen"]),
-            Settings(**{**chosen, "mix": tuple(chosen["mix"])}),
+            Encoded(np.empty(0), arrays["seen"], arrays["rest"]),
+            Settings(**{**chosen, "mix": tuple(chosen["mix"]), "rule": rule}),
             facts["labelled"],
             members=facts["members"],
         )

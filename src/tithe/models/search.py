@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tithe.models.blocks import Blocks
-from tithe.models.softmax import Basis, fit_softmax, log_softmax
+from tithe.models.links import Link
+from tithe.models.rules import Rule, choose_rule
+from tithe.models.solver import Basis, fit_affine
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -30,29 +32,36 @@ FEWEST = 20
 class Settings:
     """What a search chooses: a weight for each block of features, the L2 penalty, the softmax temperature.
 
-    `loss` and `accuracy` are held out, on asked items: those are not the typical ones. nan where nothing was searched.
+    `loss` and `score` are held out, on asked items: those are not the typical ones. nan where nothing was searched.
+    `rule` decides which labels apply, where an item may have several.
     """
 
     mix: tuple[float, ...]
     penalty: float
     temperature: float = 1.0
     loss: float = float("nan")
-    accuracy: float = float("nan")
+    score: float = float("nan")
+    rule: Rule | None = None
+
+    @classmethod
+    def default(cls, mixes: Sequence[tuple[float, ...]]) -> Settings:
+        """What is taken where nothing can be searched."""
+        return cls(mixes[0], _PENALTIES[_FIRST])
 
 
-def folds_of(targets: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
-    """(n,) the fold of each row, classes spread evenly; -1 (always train) for the only row of its class."""
-    fold = np.full(len(targets), -1)
+def folds_of(strata: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
+    """(n,) the fold of each row, strata spread evenly; -1 (always train) for the only row of its stratum."""
+    fold = np.full(len(strata), -1)
     offset = 0
-    for column in np.unique(targets):
-        rows = rng.permutation(np.flatnonzero(targets == column))
+    for code in np.unique(strata):
+        rows = rng.permutation(np.flatnonzero(strata == code))
         if len(rows) > 1:
             fold[rows] = (np.arange(len(rows)) + offset) % _FOLDS
             offset += len(rows)
     return fold
 
 
-def temperature_of(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, float]:
+def temperature_of(logits: Floats, targets: NDArray[Any], link: Link) -> tuple[float, float]:
     """The temperature that makes held-out logits (n, K) honest, and the mean loss with it.
 
     A weak prior holds it near 1 while rows are few.
@@ -60,10 +69,8 @@ def temperature_of(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, f
     """
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(targets))
-
     def loss(log_t: float) -> float:
-        return -float(log_softmax(logits / np.float32(np.exp(log_t)))[rows, targets].mean())
+        return link.mean_loss(logits / np.float32(np.exp(log_t)), targets)
 
     found = minimize_scalar(
         lambda t: loss(t) + 2.0 * t * t / len(targets), bounds=(-1.5, 1.5), method="bounded", options={"xatol": 0.01}
@@ -71,7 +78,9 @@ def temperature_of(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, f
     return float(np.exp(found.x)), loss(float(found.x))
 
 
-def held_out(basis: Basis, targets: NDArray[np.int64], classes: int, fold: NDArray[np.int64], penalty: float) -> Floats:
+def held_out(
+    basis: Basis, targets: NDArray[Any], classes: int, fold: NDArray[np.int64], link: Link, *, penalty: float
+) -> Floats:
     """(n, K) logits of each row from the fits that did not see it; rows of fold -1 stay zero."""
     logits = np.zeros((len(targets), classes), np.float32)
     for number in range(_FOLDS):
@@ -79,11 +88,12 @@ def held_out(basis: Basis, targets: NDArray[np.int64], classes: int, fold: NDArr
         if not len(test):
             continue
         train = np.flatnonzero(fold != number)
-        fitted = fit_softmax(
+        fitted = fit_affine(
             np.ascontiguousarray(basis.coordinates[train]),
             basis.spectrum * np.float32(len(train) / len(targets)),
             targets[train],
             classes,
+            link,
             penalty=penalty,
             tolerance=_TOLERANCE,
         )
@@ -93,30 +103,34 @@ def held_out(basis: Basis, targets: NDArray[np.int64], classes: int, fold: NDArr
 
 def search(
     blocks: Blocks,
-    targets: NDArray[np.int64],
+    targets: NDArray[Any],
     classes: int,
     mixes: Sequence[tuple[float, ...]],
     rng: Generator,
+    *,
+    link: Link,
 ) -> Settings:
     """The mix first, at a middling penalty, then the penalty for it; both by held-out loss after temperature.
 
-    Judging by the loss after temperature keeps the choice of a penalty apart from calibration.
+    Judging by the loss after temperature keeps the choice of a penalty apart from calibration. Where items may have
+    several labels, the decision rule is chosen last, on the held-out probabilities.
 
     Args:
         blocks: the features of n rows.
-        targets: (n,) columns 0..classes-1.
+        targets: n of them, of the link's own kind, for `classes` columns.
         mixes: what to choose from; the first is the default.
     """
-    fold = folds_of(targets, rng)
+    fold = folds_of(link.strata(targets), rng)
     judged = np.flatnonzero(fold >= 0)
     if len(targets) < FEWEST or len(judged) < FEWEST // 2:
-        return Settings(mixes[0], _PENALTIES[_FIRST])
+        return Settings.default(mixes)
+    kept: dict[tuple[tuple[float, ...], float], Floats] = {}
 
     def judge(basis: Basis, mix: tuple[float, ...], penalty: float) -> Settings:
-        logits = held_out(basis, targets, classes, fold, penalty)
-        temperature, loss = temperature_of(logits[judged], targets[judged])
-        accuracy = float((logits[judged].argmax(axis=1) == targets[judged]).mean())
-        return Settings(mix, penalty, temperature, loss, accuracy)
+        logits = held_out(basis, targets, classes, fold, link, penalty=penalty)[judged]
+        temperature, loss = temperature_of(logits, targets[judged], link)
+        kept[mix, penalty] = logits
+        return Settings(mix, penalty, temperature, loss, link.score(logits, targets[judged]))
 
     bases = {mix: Basis.of(blocks.mixed(mix)).head(_HEAD) for mix in mixes}
     best = min((judge(bases[mix], mix, _PENALTIES[_FIRST]) for mix in mixes), key=lambda s: s.loss)
@@ -130,4 +144,7 @@ def search(
             best, at = tried, at + step
         if best.penalty != _PENALTIES[_FIRST]:
             break
-    return best
+    if targets.ndim == 1:
+        return best
+    proba = link.proba(kept[best.mix, best.penalty] / np.float32(best.temperature))
+    return replace(best, rule=choose_rule(proba, targets[judged] > 0, fold[judged]))

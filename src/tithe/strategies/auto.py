@@ -13,7 +13,7 @@ from tithe.pool import Pool
 from tithe.strategies.ranking import distinct, wanted
 from tithe.strategies.typiclust import TypiClust
 from tithe.strategies.uncertainty import Uncertainty
-from tithe.types import Selection, View
+from tithe.types import Selection, View, names_in
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -81,4 +81,5 @@ class Auto:
 
     def enough(self, pool: Pool) -> int:
         """How many labels end the covering."""
-        return min(self.per_class * max(len(set(pool.labels)), 2), math.ceil(self.share * len(pool)))
+        seen = {name for label in pool.labels for name in names_in(label)}
+        return min(self.per_class * max(len(seen), 2), math.ceil(self.share * len(pool)))

@@ -39,8 +39,10 @@ class Task(Protocol):
     def uncertainty(self, output: NDArray[np.floating[Any]], measure: Measure) -> NDArray[np.float64]:
         """How unsure each row of an output is, (n,); larger is less sure."""
 
-    def score(self, truth: Sequence[Label], output: NDArray[np.floating[Any]]) -> dict[str, float]:
-        """The task's metrics for outputs of rows whose true labels are `truth`."""
+    def score(
+        self, truth: Sequence[Label], output: NDArray[np.floating[Any]], guess: Sequence[Label] | None = None
+    ) -> dict[str, float]:
+        """The task's metrics for rows whose true labels are `truth`; `guess` is by default `decode(output)`."""
 
     def distance(self, a: Label, b: Label) -> float:
         """0 for equal labels, up to 1."""

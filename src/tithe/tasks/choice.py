@@ -83,7 +83,9 @@ class Choice:
             return total
         raise LabelError(f"unknown measure {measure!r}; there are: least_confidence, margin, entropy")
 
-    def score(self, truth: Sequence[Label], output: NDArray[np.floating[Any]]) -> dict[str, float]:
+    def score(
+        self, truth: Sequence[Label], output: NDArray[np.floating[Any]], guess: Sequence[Label] | None = None
+    ) -> dict[str, float]:
         """Accuracy, F1, precision, recall and AUC. A true label that was never declared counts as wrong.
 
         Macro averages run over all labels that occur in the truth or the guesses; `auc` is one-vs-rest, averaged over
@@ -95,20 +97,20 @@ class Choice:
         if not len(truth) or len(truth) != len(output):
             raise LabelError(f"a score needs one output row for each true label; given {len(output)} and {len(truth)}")
         gold = [str(label) for label in truth]
-        guess = [str(label) for label in self.decode(output)]
+        decided = [str(label) for label in (self.decode(output) if guess is None else guess)]
         codes = self.encode(truth)
         areas = [
             float(roc_auc_score(codes == column, output[:, column]))
             for column in range(len(self.labels))
             if 0 < (codes == column).sum() < len(codes)
         ]
-        macro = precision_recall_fscore_support(gold, guess, average="macro", zero_division=0.0)
+        macro = precision_recall_fscore_support(gold, decided, average="macro", zero_division=0.0)
         averages = {
-            f"f1_{how}": float(precision_recall_fscore_support(gold, guess, average=how, zero_division=0.0)[2])
+            f"f1_{how}": float(precision_recall_fscore_support(gold, decided, average=how, zero_division=0.0)[2])
             for how in ("micro", "weighted")
         }
         return {
-            "accuracy": float(np.mean([g == t for g, t in zip(guess, gold, strict=True)])),
+            "accuracy": float(np.mean([g == t for g, t in zip(decided, gold, strict=True)])),
             "f1_macro": float(macro[2]),
             **averages,
             "precision_macro": float(macro[0]),

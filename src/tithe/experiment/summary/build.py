@@ -73,7 +73,10 @@ def summarise(
     """
     columns = columns_of(rounds)
     settings = Settings(_metric(columns, plan, metric), baseline, 0.95, draws, seed)
-    groups = [_group(group, settings) for group in groups_of(columns, "accuracy")]
+    groups = [
+        _group(group, settings)
+        for group in groups_of(columns, "accuracy" if "accuracy" in columns else "subset_accuracy")
+    ]
     several = len(groups) > 1
     return {
         "metric": settings.metric,

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from tithe.models.softmax import Basis, Softmax, fit_softmax, log_softmax
+from tithe.models.links import Softmax, log_softmax
+from tithe.models.solver import Affine, Basis, fit_affine
 from tithe.rng import stream
 
 TOLERANCE = 0.005
-"""How far two probabilities of the same optimum may lie apart, as `fit_softmax` promises."""
+"""How far two probabilities of the same optimum may lie apart, as `fit_affine` promises."""
 
 
 def made(rows: int, width: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,9 +25,9 @@ def made(rows: int, width: int, classes: int, seed: int = 0) -> tuple[np.ndarray
     return features / np.sqrt((features**2).sum(axis=1).mean()), targets
 
 
-def fitted(features: np.ndarray, targets: np.ndarray, **more: object) -> tuple[np.ndarray, Basis, Softmax]:
+def fitted(features: np.ndarray, targets: np.ndarray, **more: object) -> tuple[np.ndarray, Basis, Affine]:
     basis = Basis.of(features)
-    found = fit_softmax(basis.coordinates, basis.spectrum, targets, int(targets.max()) + 1, **more)  # type: ignore[arg-type]
+    found = fit_affine(basis.coordinates, basis.spectrum, targets, int(targets.max()) + 1, Softmax(), **more)  # type: ignore[arg-type]
     return np.exp(log_softmax(found.logits(basis.coordinates))), basis, found
 
 
@@ -61,7 +62,7 @@ def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_almost_nothing_is_no_r
 def test_it_ends_at_the_same_optimum_wherever_it_begins() -> None:
     features, targets = made(150, 40, 6)
     cold, _, optimum = fitted(features, targets, penalty=0.03)
-    far = Softmax(optimum.weights + 5 * stream(1).normal(size=optimum.weights.shape).astype("f4"), optimum.bias - 3)
+    far = Affine(optimum.weights + 5 * stream(1).normal(size=optimum.weights.shape).astype("f4"), optimum.bias - 3)
     for warm in (optimum, far):
         again, _, _ = fitted(features, targets, penalty=0.03, warm=warm)
         np.testing.assert_allclose(again, cold, atol=TOLERANCE)

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression in coordinates where it is quick: the solver behind the trainer `linear`.
+"""Logistic regression in coordinates where it is quick: the solver behind the trainer `linear`.
 
 `Basis` turns features (n, D) into principal coordinates (n, r), r = min(n, D): an exact change of variables, since an
 L2 penalty does not change under rotation and the optimum lies in the span of the rows. There the Hessian is nearly
@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tithe.models.links import Link
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +64,7 @@ class Basis:
 
 
 @dataclass(frozen=True, eq=False)
-class Softmax:
+class Affine:
     """Weights (r, K) and bias (K,) in the coordinates that they were fitted in."""
 
     weights: Floats
@@ -73,29 +75,24 @@ class Softmax:
         return np.asarray(coordinates @ self.weights + self.bias)
 
 
-def log_softmax(logits: Floats) -> Floats:
-    """Log probabilities (n, K) of logits (n, K), without overflow."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def fit_softmax(
+def fit_affine(
     coordinates: Floats,
     spectrum: Floats,
-    targets: NDArray[np.int64],
+    targets: NDArray[Any],
     classes: int,
+    link: Link,
     *,
     penalty: float,
     weights: Floats | None = None,
-    warm: Softmax | None = None,
+    warm: Affine | None = None,
     tolerance: float = 2e-3,
-) -> Softmax:
-    """Minimises sum_i w_i CE_i + penalty/2 ||W||^2, the bias unpenalised.
+) -> Affine:
+    """Minimises sum_i w_i loss_i + penalty/2 ||W||^2, the bias unpenalised.
 
     Args:
         coordinates: (n, r), as `Basis` gives them.
         spectrum: (r,) their sums of squares, which set the scale of the steps.
-        targets: (n,) columns 0..classes-1.
+        targets: of the link's own kind, n of them.
         weights: (n,) of the examples, default all 1.
         warm: a start near the optimum; the result differs from a cold one by the tolerance alone.
         tolerance: stop where no scaled gradient is larger than this times sqrt(n) times the penalty (.003 at least):
@@ -105,16 +102,12 @@ def fit_softmax(
     sample = np.ones(n, np.float32) if weights is None else np.asarray(weights, np.float32)
     scale = np.sqrt(_CURVATURE * spectrum + penalty).astype(np.float32)[:, None]  # (r, 1)
     bias_scale = np.float32(np.sqrt(_CURVATURE * n))
-    rows = np.arange(n)
     flipped = np.ascontiguousarray(coordinates.T)
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         w = flat[: r * classes].reshape(r, classes) / scale
-        logs = log_softmax(coordinates @ w + flat[r * classes :] / bias_scale)
-        value = 0.5 * penalty * float(np.vdot(w, w)) - float(np.dot(sample, logs[rows, targets]))
-        slope = np.exp(logs)  # (n, K), becomes d loss / d logits
-        slope[rows, targets] -= 1.0
-        slope *= sample[:, None]
+        value, slope = link.loss(coordinates @ w + flat[r * classes :] / bias_scale, targets, sample)
+        value += 0.5 * penalty * float(np.vdot(w, w))
         grad = np.empty_like(flat)
         grad[: r * classes] = ((flipped @ slope + np.float32(penalty) * w) / scale).ravel()
         grad[r * classes :] = slope.sum(axis=0) / bias_scale
@@ -125,7 +118,7 @@ def fit_softmax(
         start[: r * classes] = (warm.weights * scale).ravel()
         start[r * classes :] = warm.bias * bias_scale
     best = _lbfgs(loss, start, tolerance * max(penalty, 0.003) * np.sqrt(n))
-    return Softmax(best[: r * classes].reshape(r, classes) / scale, best[r * classes :] / bias_scale)
+    return Affine(best[: r * classes].reshape(r, classes) / scale, best[r * classes :] / bias_scale)
 
 
 def _lbfgs(loss: Callable[[Floats], tuple[float, Floats]], x: Floats, enough: float) -> Floats:
