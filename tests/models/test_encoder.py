@@ -136,7 +136,9 @@ def test_other_weights_in_the_folder_are_another_start(tiny: Path, tmp_path: Pat
     shutil.copytree(tiny, copy)
     arrays = load_file(copy / "model.safetensors")
     save_file({name: array + 1e-3 for name, array in arrays.items()}, copy / "model.safetensors", {"format": "pt"})
-    prints = [Encoder(str(folder)).prepare(ITEMS, store=ViewStore(None), rng=stream(0)).fingerprint for folder in (tiny, copy)]
+    prints = [
+        Encoder(str(folder)).prepare(ITEMS, store=ViewStore(None), rng=stream(0)).fingerprint for folder in (tiny, copy)
+    ]
     assert prints[0] != prints[1]
     settings = Encoder(str(tiny)).prepare(ITEMS, store=ViewStore(None), rng=stream(0)).save(tmp_path)
     with pytest.raises(CacheError, match="weights have another hash"):
