@@ -59,7 +59,7 @@ def drawn(count: int, most: int, rng: Generator) -> Rows:
     return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
 
 
-def filled(picks: Sequence[int], count: int, n: int, rng: Generator) -> Rows:
+def filled(picks: Sequence[int] | Rows, count: int, n: int, rng: Generator) -> Rows:
     """The picks, then others of the positions below `count`, drawn uniformly, until there are n."""
     chosen = np.array(picks, dtype=np.int64)
     if len(chosen) >= n:
