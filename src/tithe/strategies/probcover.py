@@ -19,8 +19,8 @@ from tithe.types import Rows, Selection, View
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-_CONSIDERED = 16_384  # candidates, at least
-_PAIRS = _CONSIDERED * _CONSIDERED  # as bits: 33 MB
+_CONSIDERED = 8192  # candidates, at least
+_PAIRS = _CONSIDERED * _CONSIDERED  # as bits: 8 MB
 _ANCHORS = 2048  # items whose balls the radius is calibrated on
 _CLASSES = 10  # pseudo-labels where no task says how many
 _ZERO, _EQUAL = 4e-6, 5e-7  # squared distances that float32 cannot tell from 0, or apart; shares of the largest norm²
@@ -37,10 +37,10 @@ class ProbCover:
 
     Source: Yehuda, Dekel, Hacohen and Weinshall 2022, Active Learning Through a Covering Lens.
     Departs: the radius is exact, a quantile of the distances to the nearest item of another pseudo-label, in place of
-    a scan of given radii. Above 16 384 items, picks are made among a drawn 16 384 (2 n where that is more), and their
-    cover is counted on drawn items, as many as keep the pairs below 16 384².
+    a scan of given radii. Above 8192 items, picks are made among a drawn 8192 (2 n where that is more), and their
+    cover is counted on drawn items, as many as keep the pairs below 8192².
 
-    Cost: O(16 384² d) arithmetic, 33 MB for who covers whom and 25 MB (at d = 384) for the items that are counted.
+    Cost: O(8192² d) arithmetic, 8 MB for who covers whom and 13 MB (at d = 384) for the items that are counted.
 
     >>> from tithe.rng import stream
     >>> points = np.array([[0.0], [1.0], [2.0], [9.0], [10.0]])
