@@ -29,7 +29,7 @@ class ClusterMargin:
     are drawn from each, uniformly, round after round until there are n; a cluster that is used up is passed over.
 
     Source: Citovsky, DeSalvo, Gentile, Karydas, Rajagopalan, Rostamizadeh and Kumar 2021, Batch Active Learning at
-    Scale, algorithm 1.
+    Scale.
     Departs: k-means over the unsure items of this round, in place of one hierarchical clustering of the whole pool
     whose distance threshold would have to be set for each data set.
 

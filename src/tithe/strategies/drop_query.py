@@ -29,7 +29,7 @@ class DropQuery:
     dissenters follow, of equal ones the least sure.
 
     Source: Gupte, Aklilu, Nirschl and Yeung-Levy 2024, Revisiting Active Learning in the Era of Vision Foundation
-    Models, section 4.
+    Models.
     Departs: the perturbed predictions are the members of the trainer's committee, not three passes under dropout of
     the features, and the prediction that they dispute is their mean's.
 
