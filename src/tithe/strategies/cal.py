@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies.blocks import Blocks, scaled
+from tithe.strategies.blocks import Blocks, block_rows, scaled
 from tithe.strategies.k_means import squared_distances
 from tithe.strategies.random import Random
 from tithe.strategies.ranking import by_id, drawn, largest, wanted
@@ -61,7 +61,7 @@ class Cal:
         if not len(known) or not n:
             return Random().select(pool, n, rng) if n else pool.pick([], [])
         known = known[drawn(len(known), _KNOWN, rng)]
-        step = max(16, _CELLS // max(len(known), matrix.shape[1]))
+        step = min(block_rows(matrix.shape[1]), max(16, _CELLS // len(known)))
         whole, _ = scaled(matrix, np.concatenate([rows, known]), step=step, centred=True)
         points = Blocks(matrix, rows, step, whole.prepare)
         centres = whole.take(np.arange(len(rows), len(rows) + len(known)))
