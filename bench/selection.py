@@ -2,9 +2,11 @@
 
     python bench/selection.py --quick
     python bench/selection.py --large --peer-python /path/to/python-with-scikit-activeml
+    python bench/selection.py --more --large --out bench/results/selection-more.json
 
 Each measurement is a fresh process with the same number of threads, so that its peak memory is its own. Arrays are made
-from a seed in that process: a mixture of Gaussians with rows of length 1, and the probabilities of a linear model. Our
+from a seed in that process: a mixture of Gaussians with rows of length 1, the probabilities of a linear model, and for
+those who ask for it a committee of ten such models. Our
 time includes building the pool. `extra MB` is the peak during the call less what was held before it. The floor is the
 time of 100 passes `X @ c` over the embeddings in the same process: what plain farthest-first of 100 items cannot beat.
 """
@@ -35,6 +37,23 @@ PAIRS = [
     ("typiclust", 8),
 ]
 LARGE = ["margin", "entropy", "k_center", "badge", "typiclust"]
+MORE = [
+    "bald",
+    "power_bald",
+    "cluster_margin",
+    "probcover",
+    "max_herding",
+    "cal",
+    "drop_query",
+    "discriminative",
+    "density",
+    "balanced_margin",
+    "mix",
+]
+ALONE = {"power_bald", "cluster_margin", "density", "balanced_margin", "mix"}  # scikit-activeml 1.0.1 has no such
+SMALL = {"probcover": 10_000}  # the peer's matrices of N x N would not fit
+MEMBERS = 10
+COMMITTEE = {"bald", "power_bald", "drop_query"}
 
 
 def main() -> int:
@@ -49,10 +68,11 @@ def main() -> int:
         print(
             f"scikit-activeml is not installed for {options.peer_python}: its columns stay empty (--peer-python PATH)"
         )
-    for strategy, classes in PAIRS:
-        rows.append(compare(options, strategy, count, classes, peer=bool(has_peer)))
+    for strategy, classes in [(name, 8) for name in MORE] if options.more else PAIRS:
+        few = min(count, SMALL.get(strategy, count))
+        rows.append(compare(options, strategy, few, classes, peer=bool(has_peer) and strategy not in ALONE))
     for large in (100_000, 1_000_000) if options.large else ():
-        rows += [compare(options, strategy, large, 50, peer=False) for strategy in LARGE]
+        rows += [compare(options, strategy, large, 50, peer=False) for strategy in (MORE if options.more else LARGE)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.threads} used",
@@ -74,6 +94,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="2000 items, seconds in all")
     parser.add_argument("--n", type=int, default=20_000, help="items for the comparison (default 20000)")
     parser.add_argument("--large", action="store_true", help="ours at 100 000 and 1 000 000 items too (4 GB of memory)")
+    parser.add_argument("--more", action="store_true", help="the other strategies, of issue 3")
     parser.add_argument("--threads", type=int, default=1, help="threads for both (default 1)")
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has scikit-activeml")
     parser.add_argument("--out", type=Path, default=Path("bench/results/selection.json"))
@@ -96,9 +117,9 @@ def compare(options: argparse.Namespace, strategy: str, count: int, classes: int
         row["peer"] = child(options, options.peer_python, {**job, "who": "peer"})
         row["times faster"] = round(row["peer"]["seconds"] / ours["seconds"], 1)
     if options_first(options):
-        print(f"{'strategy':<10}{'N':>9}{'C':>4}{'seconds':>9}{'extra MB':>10}{'floor s':>9}{'/floor':>8}", end="")
+        print(f"{'strategy':<16}{'N':>9}{'C':>4}{'seconds':>9}{'extra MB':>10}{'floor s':>9}{'/floor':>8}", end="")
         print(f"{'peer s':>9}{'peer MB':>9}{'faster':>8}")
-    print(f"{strategy:<10}{count:>9}{classes:>4}{ours['seconds']:>9.3f}{ours['extra_mb']:>10.1f}", end="")
+    print(f"{strategy:<16}{count:>9}{classes:>4}{ours['seconds']:>9.3f}{ours['extra_mb']:>10.1f}", end="")
     print(f"{ours['floor_s']:>9.2f}{row['ours/floor']:>8.2f}", end="")
     if peer:
         print(f"{row['peer']['seconds']:>9.2f}{row['peer']['extra_mb']:>9.0f}{row['times faster']:>7.0f}x", end="")
@@ -127,9 +148,9 @@ def child(options: argparse.Namespace, python: str, job: dict[str, Any]) -> dict
 def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, float]:
     """Seconds, extra MB at the peak and the floor of one selection."""
     make: Callable[..., Callable[[], list[Any]]] = ours if who == "tithe" else peers
-    make(strategy, *arrays(300, classes))()  # imports and first calls are not what is measured
-    points, proba, weights = arrays(count, classes)
-    call = make(strategy, points, proba, weights)
+    make(strategy, *arrays(300, classes, strategy in COMMITTEE))()  # imports and first calls are not what is measured
+    points, *others = arrays(count, classes, strategy in COMMITTEE)
+    call = make(strategy, points, *others)
     before = start_peak()
     begun = time.perf_counter()
     chosen = call()
@@ -144,20 +165,25 @@ def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, f
     return {"seconds": round(seconds, 4), "extra_mb": round(extra, 1), "floor_s": round(floor, 3)}
 
 
-def arrays(count: int, classes: int) -> tuple[Any, Any, Any]:
-    """Embeddings (N, 384), probabilities (N, C) and the weights (384, C) that gave them, in float32."""
+def arrays(count: int, classes: int, committee: bool) -> tuple[Any, Any, Any, Any]:
+    """Embeddings (N, 384), probabilities (N, C), the weights (384, C) that gave them, and (10, N, C) or None."""
     import numpy as np
 
     rng = np.random.default_rng(20_000)
     clouds = rng.standard_normal((CLOUDS, WIDTH), dtype=np.float32)
     weights = 8 * rng.standard_normal((WIDTH, classes), dtype=np.float32)
     points, proba = np.empty((count, WIDTH), np.float32), np.empty((count, classes), np.float32)
+    spread = np.random.default_rng(10).standard_normal((MEMBERS, WIDTH, classes), dtype=np.float32)
+    members = np.empty((MEMBERS, count, classes), np.float32) if committee else None
     for start in range(0, count, 16384):
-        block = clouds[rng.integers(CLOUDS, size=len(points[start : start + 16384]))]
+        part = slice(start, start + 16384)
+        block = clouds[rng.integers(CLOUDS, size=len(points[part]))]
         block += rng.standard_normal(block.shape, dtype=np.float32)
         block /= np.linalg.norm(block, axis=1, keepdims=True)
-        points[start : start + 16384], proba[start : start + 16384] = block, softmax(block @ weights)
-    return points, proba, weights
+        points[part], proba[part] = block, softmax(block @ weights)
+        for member in range(MEMBERS) if members is not None else ():
+            members[member, part] = softmax(block @ (weights + 4 * spread[member]))
+    return points, proba, weights, members
 
 
 def softmax(scores: Any) -> Any:
@@ -168,7 +194,7 @@ def softmax(scores: Any) -> Any:
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def ours(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], list[Any]]:
+def ours(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) -> Callable[[], list[Any]]:
     """Builds the pool and selects."""
     from tithe.pool import Pool
     from tithe.registry import build
@@ -178,14 +204,18 @@ def ours(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], l
     labels = {ids[row]: str(row % 3) for row in range(LABELLED)}
 
     def call() -> list[Any]:
-        pool = Pool.from_views(ids, embeddings=points, proba=proba, labelled=labels)
+        pool = Pool.from_views(ids, embeddings=points, proba=proba, committee=committee, labelled=labels)
         return list(build("strategies", strategy).select(pool, CHOOSE, stream(0, "bench")).ids)
 
     return call
 
 
-def peers(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], list[Any]]:
-    """The same choice by scikit-activeml; its classifier computes the same probabilities."""
+def peers(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) -> Callable[[], list[Any]]:
+    """The same choice by scikit-activeml; its classifier computes the same probabilities.
+
+    Its GreedyBALD is given the committee, as ours is. Its DropQuery makes its own five predictions under dropout. Its
+    DiscriminativeAL fits once, on all items (ours: ten times, on drawn ones).
+    """
     import numpy as np
 
     base: Any = import_module("skactiveml.base").SkactivemlClassifier
@@ -201,6 +231,9 @@ def peers(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], 
         def predict(self, X: Any) -> Any:
             return self.predict_proba(X).argmax(axis=1)
 
+        def members(self, X: Any) -> Any:  # BALD asks for the candidates, which are the last rows, and writes to them
+            return committee[:, -len(X) :].copy()
+
     labels = np.full(len(points), np.nan)
     labels[:LABELLED] = np.arange(LABELLED) % proba.shape[1]
     model: Any = Linear(classes=list(range(proba.shape[1])))
@@ -212,9 +245,27 @@ def peers(strategy: str, points: Any, proba: Any, weights: Any) -> Callable[[], 
         "k_center": (pool.CoreSet(random_state=0), {}),
         "badge": (pool.Badge(random_state=0), trained),
         "typiclust": (pool.TypiClust(random_state=0), {}),
+        "bald": (
+            pool.GreedyBALD(sample_predictions_method_name="members", random_state=0),
+            {"ensemble": model, "fit_ensemble": False},
+        ),
+        "probcover": (pool.ProbCover(random_state=0), {}),
+        "max_herding": (pool.MaxHerding(random_state=0), {}),
+        "cal": (pool.ContrastiveAL(nearest_neighbors_dict={"n_neighbors": 10}, random_state=0), trained),
+        "drop_query": (pool.DropQuery(random_state=0), trained),
+        "discriminative": (
+            pool.DiscriminativeAL(greedy_selection=True, random_state=0),
+            {"discriminator": regression()},
+        ),
     }
     query, extra = by_name[strategy]
     return lambda: list(query.query(X=points, y=labels, batch_size=CHOOSE, **extra))
+
+
+def regression() -> Any:
+    """scikit-learn's logistic regression in the peer's clothes."""
+    model: Any = import_module("skactiveml.classifier").SklearnClassifier
+    return model(import_module("sklearn.linear_model").LogisticRegression(max_iter=1000), classes=[0, 1])
 
 
 def memory(name: str) -> int:

@@ -191,3 +191,19 @@ def test_given_arrays_are_the_views_and_are_not_changed() -> None:
     assert pool.provides == {"proba", "embeddings"}
     assert (pool.view("proba") == [[0.2, 0.8]] * 4).all()
     assert "4 items, 0 labelled" in repr(pool)
+
+
+def test_a_pool_without_some_ids_shares_its_views_and_asks_the_others():
+    made = []
+    pool = Pool(
+        Items(["a", "b", "c", "d"], [""] * 4), labels={"a": "x"}, views={"proba": lambda: made.append(1) or np.eye(4)}
+    )
+    rest = pool.without(["c"]).without(["b"])
+    assert rest.candidates.tolist() == [3]
+    assert pool.candidates.tolist() == [1, 2, 3]
+    assert rest.labels == ["x"]
+    assert rest.view("proba") is pool.view("proba")
+    assert len(made) == 1
+    unknown = Pool.from_views(["a", "b"], labelled=["a"]).without([])
+    with pytest.raises(NeedsError):
+        _ = unknown.answers

@@ -167,6 +167,26 @@ class Pool:
                 pool.__dict__[name] = self.__dict__[name]
         return pool
 
+    def without(self, ids: Iterable[str]) -> Pool:
+        """The same pool, but these ids may not be asked either, as if they were pending.
+
+        >>> Pool.from_views(["a", "b", "c"]).without(["b"]).candidates.tolist()
+        [0, 2]
+        """
+        pool = Pool(
+            self.items,
+            task=self.task,
+            labels=self._labels,
+            unavailable=self._unavailable | frozenset(ids),
+            views=self._sources,
+            labels_known=self._labels_known,
+        )
+        pool._ready = self._ready  # shared: whichever of the two computes a view, both have it
+        for name in ("_row_of", "_order", "labelled"):
+            if name in self.__dict__:
+                pool.__dict__[name] = self.__dict__[name]
+        return pool
+
     @classmethod
     def from_texts(
         cls, texts: Sequence[str], *, ids: Sequence[str] | None = None, labels: Sequence[Label | None] | None = None

@@ -3,7 +3,7 @@ import pytest
 
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.strategies import typiclust
+from tithe.strategies import k_means, typiclust
 from tithe.strategies.typiclust import TypiClust
 
 SIZES = (60, 50, 40, 30, 20)
@@ -54,7 +54,7 @@ def test_tiny_clusters_come_last():
 
 
 def test_sampled_fits_and_large_clusters_still_cover_every_blob(monkeypatch):
-    monkeypatch.setattr(typiclust, "_FIT", 600)
+    monkeypatch.setattr(k_means, "_FIT", 600)
     monkeypatch.setattr(typiclust, "_PART", 16)
     monkeypatch.setattr(typiclust, "_STRIP", 5)
     points, home, ids = blobs((600, 500, 400, 300, 200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from tithe.pool import Pool
 from tithe.types import Rows
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 
@@ -43,8 +45,28 @@ def largest(values: NDArray[Any], n: int) -> Rows:
 
 def covered(pool: Pool) -> Rows:
     """The rows that need no asking any more (labelled, pending or closed), in the order of their ids."""
-    rows = np.flatnonzero(~pool.open)
-    return rows[np.argsort(np.array([pool.ids[int(row)] for row in rows], dtype=np.str_), kind="stable")]
+    return by_id(pool, np.flatnonzero(~pool.open))
+
+
+def by_id(pool: Pool, rows: Rows) -> Rows:
+    """The rows in the order of their ids, which does not depend on how the pool was sorted."""
+    ids = np.array([pool.ids[int(row)] for row in rows], dtype=np.str_)
+    return np.asarray(rows[np.argsort(ids, kind="stable")])
+
+
+def drawn(count: int, most: int, rng: Generator) -> Rows:
+    """Ascending positions below `count`: all, or `most` of them, drawn uniformly."""
+    return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
+
+
+def filled(picks: Sequence[int] | Rows, count: int, n: int, rng: Generator) -> Rows:
+    """The picks, then others of the positions below `count`, drawn uniformly, until there are n."""
+    chosen = np.array(picks, dtype=np.int64)
+    if len(chosen) >= n:
+        return chosen
+    others = np.ones(count, bool)
+    others[chosen] = False
+    return np.concatenate([chosen, rng.permutation(np.flatnonzero(others))[: n - len(chosen)]])
 
 
 def distinct(points: NDArray[Any], n: int, most: float) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tithe.pool import Pool
 from tithe.strategies.blocks import Blocks, block_rows, scaled
-from tithe.strategies.k_means import k_means, squared_distances
+from tithe.strategies.k_means import clustered, members
 from tithe.strategies.ranking import covered, wanted
 from tithe.types import Floats, Rows, Selection, View
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _CLUSTERS = 500  # at most; as in the authors' code, like the next two
 _SMALL = 5  # clusters of so few members wait until the others are used up
 _NEIGHBOURS = 20
-_FIT, _FIT_FEWEST = 20, 4000  # items a cluster, and in all, that k-means sees; more move the centres little
 _PART = 2048  # members of a cluster that are compared with one another
 _STRIP = 128  # of these at once: 1 MiB of distances, for the cache
 
@@ -62,26 +61,11 @@ class TypiClust:
         # Candidates first, then what is covered: an order that does not depend on the rows of the pool.
         rows = np.concatenate([pool.candidates, done])
         points, _ = scaled(matrix, rows, step=block_rows(matrix.shape[1]), centred=True)
-        clusters = _cluster(points, min(len(done) + n, _CLUSTERS, len(rows)), rng) if n else []
+        k = min(len(done) + n, _CLUSTERS, len(rows))
+        clusters = members(clustered(points, k, rng)[0]) if n else []
         picks = _round_robin(points, clusters, len(pool.candidates), n, rng)
         chosen = np.array([pick for pick, _ in picks], dtype=np.int64)
         return pool.pick(rows[chosen], [score for _, score in picks], "typical of its cluster")
-
-
-def _cluster(points: Blocks, k: int, rng: Generator) -> list[Rows]:
-    """The members of k clusters, as ascending positions; empty clusters are left out."""
-    from threadpoolctl import threadpool_limits
-
-    count = len(points.rows)
-    few = min(count, max(_FIT * k, _FIT_FEWEST))
-    sample = np.arange(count) if few == count else np.sort(rng.choice(count, few, replace=False))
-    home = np.empty(count, np.int64)
-    with threadpool_limits(1, user_api="blas"):  # several threads add up in an order that changes
-        centres = k_means(points.take(sample), k, rng)
-        for place, block in points:
-            home[place] = squared_distances(block, centres).argmin(axis=1)
-    order = np.argsort(home, kind="stable")
-    return [part for part in np.split(order, np.cumsum(np.bincount(home, minlength=k))[:-1]) if len(part)]
 
 
 def _round_robin(
@@ -89,9 +73,9 @@ def _round_robin(
 ) -> list[tuple[int, float]]:
     """n times the next most typical candidate of the largest cluster with the fewest labels."""
     queue: list[tuple[bool, int, int, int]] = []
-    for number, members in enumerate(clusters):
-        labels = int((members >= candidates).sum())
-        queue.append((len(members) <= _SMALL, labels, -len(members), number))
+    for number, cluster in enumerate(clusters):
+        labels = int((cluster >= candidates).sum())
+        queue.append((len(cluster) <= _SMALL, labels, -len(cluster), number))
     heapq.heapify(queue)
     lines: dict[int, Iterator[tuple[int, float]]] = {}
     picks: list[tuple[int, float]] = []
@@ -108,13 +92,13 @@ def _round_robin(
     return picks
 
 
-def _typical(points: Blocks, members: Rows, candidates: int, rng: Generator) -> Iterator[tuple[int, float]]:
+def _typical(points: Blocks, cluster: Rows, candidates: int, rng: Generator) -> Iterator[tuple[int, float]]:
     """The candidates among the members with their typicality, the most typical first (within each part of 2048)."""
-    if len(members) > _PART:
-        members = rng.permutation(members)
-    known = members[:_PART]
+    if len(cluster) > _PART:
+        cluster = rng.permutation(cluster)
+    known = cluster[:_PART]
     references = points.take(known)
-    seekers = members[members < candidates]
+    seekers = cluster[cluster < candidates]
     for start in range(0, len(seekers), _PART):
         part = seekers[start : start + _PART]
         scores = _typicality(points.take(part), part, references, known)

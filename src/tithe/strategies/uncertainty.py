@@ -16,6 +16,7 @@ from tithe.types import Selection, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,18 @@ class Uncertainty:
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """The n candidates of the largest uncertainty. Draws nothing."""
-        n, proba, rows = wanted(pool, n), pool.view("proba"), pool.candidates
+        n, scores = wanted(pool, n), self.scores(pool)
+        best = largest(scores, n)
+        return pool.pick(pool.candidates[best], scores[best], self.measure)
+
+    def scores(self, pool: Pool) -> NDArray[np.float64]:
+        """(n,) the uncertainty of each candidate."""
+        proba, rows = pool.view("proba"), pool.candidates
         task = pool.task or Choice(tuple(f"column {column}" for column in range(proba.shape[1])))
         scores, step = np.empty(len(rows)), block_rows(proba.shape[-1])
         for start in range(0, len(rows), step):
             scores[start : start + step] = task.uncertainty(proba[rows[start : start + step]], self.measure)
-        best = largest(scores, n)
-        return pool.pick(rows[best], scores[best], self.measure)
+        return scores
 
 
 def least_confidence() -> Uncertainty:
