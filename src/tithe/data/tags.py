@@ -23,7 +23,7 @@ Misfit: TypeAlias = Literal["error", "skip", "expand"]
 """What to do with a span that tags cannot hold: it cuts a token, overlaps another one or covers none."""
 
 _PLAIN = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I"}
-_LETTERS = {"IOB1": "IIII", "IOB2": "BBII", "BIOES": "BSIE", "BILOU": "BUIL"}
+_LETTERS = {"IOB1": tuple("IIII"), "IOB2": tuple("BBII"), "BIOES": tuple("BSIE"), "BILOU": tuple("BUIL")}
 """How a scheme writes the first of several, an only one, inner ones and the last; IOB1 has B beside its own kind."""
 
 
