@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from tithe.data import Table
@@ -39,6 +40,29 @@ def choose(table: Table, where: str, *, text: str | None, label: str | None, id:
             f"the column {text!r} of {where} cannot be the text and the label or id as well; name another"
         )
     return Roles(text, label, id)
+
+
+def header_names(cells: Sequence[str], path: Path, header: bool, columns: Sequence[str] | None) -> list[str]:
+    """The names of the columns of a file, from its first row or as given; `text` for a single one without a name.
+
+    Raises:
+        ConfigError: there are several columns and no names.
+        DataError: two columns have one name.
+    """
+    if header:
+        names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
+    elif columns is not None:
+        names = list(columns)
+    elif len(cells) == 1:
+        names = ["text"]
+    else:
+        raise ConfigError(
+            f"{path} has {len(cells)} columns and no header; name them, such as columns=['label', 'text']"
+        )
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise DataError(f"{path} has several columns named {', '.join(sorted(twice))}; give each its own name")
+    return names
 
 
 def check_named(table: Table, where: str, **roles: str | None) -> None:
