@@ -8,7 +8,7 @@ from pathlib import Path
 from tithe.data import Table, format_for
 from tithe.data.columns import Roles, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
-from tithe.data.multilabel import sets_of
+from tithe.data.multilabel import lists_of, sets_of
 from tithe.data.spans import Tagged, tagged, text_or_tokens
 from tithe.errors import DataError
 from tithe.types import Items
@@ -59,23 +59,67 @@ def read_items(
         UnknownNameError: the format is not known.
     """
     source = str(path)
+    given = Roles(text or "", label, id)
+    table, roles = _opened(path, task, given, format=format, header=header, columns=columns, drop_blank=drop_blank)
+    read = _labelled(table, source, task, roles, separator=separator, needed=require_label)
+    if roles.id is None:
+        ids = hashed_ids(read.texts)
+    else:
+        ids = checked_ids(cells(table, roles.id, source), where=source, unit=table.unit, lines=table.lines)
+    return _assembled(ids, read, source, (*table.notes, *read.notes), dedupe=dedupe)
+
+
+def first_labels(
+    path: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    format: str | None = None,
+    header: bool = True,
+    columns: Sequence[str] | None = None,
+    separator: str = ";",
+    drop_blank: bool = False,
+) -> list[str | None] | None:
+    """The first label of each row of a multilabel file, which many files mean as the primary one; sets lose it.
+
+    The rows are those of `read_items` with the same options. None where no column has labels.
+    """
+    given = Roles(text or "", label, id)
+    table, roles = _opened(
+        path, "multilabel", given, format=format, header=header, columns=columns, drop_blank=drop_blank
+    )
+    lists = lists_of(table, roles.label, str(path), separator=separator)
+    return None if lists is None else [one[0] if one else None for one in lists]
+
+
+def _opened(
+    path: str | Path,
+    task: str,
+    given: Roles,
+    *,
+    format: str | None,
+    header: bool,
+    columns: Sequence[str] | None,
+    drop_blank: bool,
+) -> tuple[Table, Roles]:
+    """The table of a file, and which column is which."""
+    source = str(path)
     path = Path(path).expanduser()
     table = format_for(path, format).read(path, header=header, columns=columns)
     if not table.lines:
         raise DataError(f"{source} has no rows; give a file with at least one item")
-    check_named(table, source, text=text, label=label, id=id)
+    text, label, id = given
+    check_named(table, source, text=text or None, label=label, id=id)
     id = id or ("id" if "id" in table.columns and "id" not in (text, label) else None)
     if task == "multilabel" and label is None and "labels" in table.columns and text != "labels":
         label = "labels"
-    roles = _roles(table, source, task, Roles(text or "", label, id))
+    roles = _roles(table, source, task, Roles(text, label, id))
     if drop_blank:
         table = without_blanks(table, roles.text)
-    read = _labelled(table, source, task, roles, separator=separator, needed=require_label)
-    if id is None:
-        ids = hashed_ids(read.texts)
-    else:
-        ids = checked_ids(cells(table, id, source), where=source, unit=table.unit, lines=table.lines)
-    return _assembled(ids, read, source, (*table.notes, *read.notes), dedupe=dedupe)
+        if not table.lines:
+            raise DataError(f"{source} has no rows with a text in the column {roles.text!r}")
+    return table, roles
 
 
 def _roles(table: Table, where: str, task: str, given: Roles) -> Roles:

@@ -12,7 +12,7 @@ Tokens: TypeAlias = tuple[tuple[int, int], ...]
 """The (start, end) of each token in code points, end exclusive, ascending."""
 
 # Scripts that put no blanks between words (and Hangul, whose particles cling): each character is a token.
-_SINGLE = (
+SINGLE = (
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3105-\u312f"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f"
     "\U0001b000-\U0001b16f\U00020000-\U0003fffd"
@@ -30,10 +30,10 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(
         rf"[0-9#*]\ufe0f?\u20e3"  # keycaps
         rf"|[\U0001f1e6-\U0001f1ff]{{2}}"  # flags
-        rf"|[{_SINGLE}][{marks}]*"
+        rf"|[{SINGLE}][{marks}]*"
         rf"|[{_JAMO}]+[{marks}]*"
         rf"|\d+(?:[.,]\d+)+"  # 1,000.50
-        rf"|(?:[^\W{_SINGLE}{_JAMO}][{marks}]*)+"
+        rf"|(?:[^\W{SINGLE}{_JAMO}][{marks}]*)+"
         rf"|\S{extend}(?:\u200d[{_EMOJI}]{extend})*"  # anything else alone, with the marks and tones upon it
     )
 
