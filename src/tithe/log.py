@@ -187,7 +187,9 @@ def joined(batches: Sequence[Items]) -> Items:
     has_gold = any(batch.gold is not None for batch in filled)
     gold = [label for batch in filled for label in batch.gold or [None] * len(batch)] if has_gold else None
     texts = [text for batch in filled for text in batch.texts]
-    return Items(ids, texts, gold, filled[0].source if filled else "memory")
+    has_tokens = bool(filled) and all(batch.tokens is not None for batch in filled)
+    tokens = [one for batch in filled for one in batch.tokens or ()] if has_tokens else None
+    return Items(ids, texts, gold, filled[0].source if filled else "memory", tokens=tokens)
 
 
 class Log:

@@ -266,7 +266,7 @@ def read(path: str | Path, *, task: str | Task | None = None, **options: Any) ->
     """A pool of the items in a file; the options are those of `tithe.data.reading.read_items`.
 
     Args:
-        path: CSV, TSV, JSONL, Parquet or TXT, also gzipped where it is text.
+        path: CSV, TSV, JSONL, Parquet, TXT, CoNLL or XLSX, also gzipped where it is text; or `hf:NAME`.
         task: a task, or its name where the file's own labels declare it; None leaves it open.
 
     Raises:
@@ -275,7 +275,8 @@ def read(path: str | Path, *, task: str | Task | None = None, **options: Any) ->
     """
     from tithe.data.reading import read_items
 
-    items = read_items(path, **options)
+    meaning = task if task is None or isinstance(task, str) else task.name
+    items = read_items(path, task=meaning or "choice", **options)
     return Pool(items, task=declared_task(task, items) if isinstance(task, str) else task)
 
 
@@ -284,11 +285,7 @@ def declared_task(name: str, items: Items, labels: Sequence[str] | None = None) 
 
     Raises ConfigError where there are none.
     """
-    found = (
-        sorted({name for label in items.gold or () if label is not None for name in names_in(label)})
-        if labels is None
-        else labels
-    )
+    found = declared_labels(items) if labels is None else labels
     if not found:
         raise ConfigError(
             f"the task {name!r} has no labels: none were declared and {items.source} has none; "
@@ -296,3 +293,12 @@ def declared_task(name: str, items: Items, labels: Sequence[str] | None = None) 
         )
     task: Task = registry.build("tasks", name, labels=tuple(found))
     return task
+
+
+def declared_labels(items: Items) -> list[str]:
+    """All labels that the items' own file has, sorted: choices, members of sets, labels of spans.
+
+    >>> declared_labels(Items(["1", "2"], ["a", "b"], [frozenset({"y", "x"}), None]))
+    ['x', 'y']
+    """
+    return sorted({name for label in items.gold or () if label is not None for name in names_in(label)})

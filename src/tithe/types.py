@@ -94,6 +94,8 @@ class Items(Sequence[Item]):
     rows: Rows | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     """What a person should know of the file, such as "335 of 4834 texts repeat an earlier one"."""
+    tokens: Sequence[tuple[tuple[int, int], ...]] | None = field(default=None, repr=False)
+    """The file's own tokens of each text, as (start, end) in code points; None where it has none."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -111,13 +113,13 @@ class Items(Sequence[Item]):
         rows = np.asarray(rows, dtype=np.int64)
         whole, into = (self, rows) if self.base is None or self.rows is None else (self.base, self.rows[rows])
         gold = None if self.gold is None else [self.gold[r] for r in rows]
-        return Items(
-            [self.ids[r] for r in rows], [self.texts[r] for r in rows], gold, self.source, 0, base=whole, rows=into
-        )
+        tokens = None if self.tokens is None else [self.tokens[r] for r in rows]
+        ids, texts = [self.ids[r] for r in rows], [self.texts[r] for r in rows]
+        return Items(ids, texts, gold, self.source, 0, base=whole, rows=into, tokens=tokens)
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all ids and texts in order: the content key of every stored view."""
+        """A hash of all ids and texts in order, and of given tokens: the content key of every stored view."""
         state = hashlib.blake2b(digest_size=16)
         for one, text in zip(self.ids, self.texts, strict=True):
             # Lengths go in, so that moving a character from one field to the next changes the hash.
@@ -125,6 +127,8 @@ class Items(Sequence[Item]):
             state.update(f"{len(one)}:{len(raw)}:".encode())
             state.update(one.encode("utf-8", "surrogatepass"))
             state.update(raw)
+        for tokens in self.tokens or ():
+            state.update(repr(tokens).encode())
         return state.hexdigest()
 
 

@@ -25,7 +25,7 @@ Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (def
 def train(
     file: Annotated[Path, typer.Argument(help="A file of texts with labels; rows without one are left out.")],
     out: Annotated[Path, typer.Option(help="A new folder for the model.")],
-    task: Annotated[str, typer.Option(help="What a label means: choice.")] = "choice",
+    task: Annotated[str, typer.Option(help="What a label means: choice or multilabel.")] = "choice",
     text: Text = None,
     label: LabelColumn = None,
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
@@ -40,19 +40,20 @@ def train(
     """
     from tithe import registry
     from tithe.cli.show import note, progress
+    from tithe.data.reading import read_items
     from tithe.loop.training import train as train_model
-    from tithe.pool import declared_task, read
+    from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
     if out.exists():  # told now, not after the work
         raise ConfigError(f"{out} exists already; give a new folder for the model, or remove that one")
-    pool = read(file, text=text, label=label)
-    for line in pool.items.notes:
+    items = read_items(file, task=task, text=text, label=label)
+    for line in items.notes:
         note(f"{file}: {line}")
-    declared = declared_task(task, pool.items, tuple(registry.split_list(labels)) or None)
+    declared = declared_task(task, items, tuple(registry.split_list(labels)) or None)
     with progress() as tell:
         store = ViewStore(cache or default_root())
-        model = train_model(pool, declared, trainer=trainer, start=start, seed=seed, store=store, tell=tell)
+        model = train_model(Pool(items), declared, trainer=trainer, start=start, seed=seed, store=store, tell=tell)
     model.save(out)
     typer.echo(f"model of {model.settings['labelled']} labels: {out}")
 
@@ -106,14 +107,14 @@ def evaluate(
     import json
 
     from tithe.cli.show import note, progress
+    from tithe.data.reading import read_items
     from tithe.models.saving import load_model
-    from tithe.pool import read
     from tithe.types import names_in
     from tithe.views import ViewStore, default_root
 
-    items = read(file, text=text, label=label, require_label=True).items
     with progress() as tell:
         model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
+        items = read_items(file, task=model.task.name, text=text, label=label, require_label=True)
         proba = model.view("proba", items)
     truth = [one for one in items.gold or () if one is not None]
     undeclared = sorted({name for one in truth for name in names_in(one)} - set(model.task.labels))

@@ -7,12 +7,12 @@ is found by its file suffix or by its name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
-from tithe.errors import UnknownNameError
-from tithe.registry import find, names
+from tithe.errors import ConfigError, UnknownNameError, near
+from tithe.registry import find, names, parse
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +49,23 @@ class Format(Protocol):
 
 
 def format_for(path: Path, format: str | None = None) -> Format:
-    """The format of a name, or else of a file's suffix.
+    """The format of a name, or else of a file's suffix; `hf:NAME` is a data set of Hugging Face.
+
+    A name may carry settings, which replace fields of the format: `conll(token=1)`, `xlsx(sheet='B')`.
 
     Raises:
         UnknownNameError: no format has this name or suffix; the message lists them all.
+        ConfigError: the format has no such setting.
 
     >>> format_for(Path("tweets.CSV.gz")).suffixes
     ('.csv',)
     """
+    if format is None and str(path).startswith("hf:"):
+        format = "huggingface"
     if format is not None:
-        return cast(Format, find("formats", format))
+        name, settings = parse(format)
+        chosen = cast(Format, find("formats", name))
+        return _with_settings(chosen, name, settings) if settings else chosen
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
@@ -70,6 +77,13 @@ def format_for(path: Path, format: str | None = None) -> Format:
         f"cannot tell the format of {path} from its suffix {path.suffix or '(none)'!r}; "
         f"name one of the formats: {', '.join(names('formats'))}"
     )
+
+
+def _with_settings(chosen: Format, name: str, settings: Mapping[str, object]) -> Format:
+    known: list[str] = [field.name for field in fields(chosen)] if is_dataclass(chosen) else []
+    if unknown := sorted(set(settings) - set(known)):
+        raise ConfigError(f"the format {name!r} has no setting {unknown[0]!r}; {near(unknown[0], known)}")
+    return replace(chosen, **settings)  # type: ignore[type-var]  # a dataclass: it has fields
 
 
 def write_rows(path: str | Path, columns: Mapping[str, Sequence[object]], *, format: str | None = None) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from tithe.data import Table
 from tithe.errors import ColumnError, ConfigError, DataError, near
@@ -28,11 +29,7 @@ def choose(table: Table, where: str, *, text: str | None, label: str | None, id:
         ColumnError: a named column is not there, or it is not clear which one is the text; lists them all.
         ConfigError: two roles name the same column.
     """
-    there = list(table.columns)
-    for role, name in (("text", text), ("label", label), ("id", id)):
-        if name is not None and name not in table.columns:
-            has = ", ".join(map(repr, there))
-            raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}; {near(name, there)}")
+    check_named(table, where, text=text, label=label, id=id)
     if label is None and "label" in table.columns and text != "label":
         label = "label"
     if id is None and "id" in table.columns and text != "id":
@@ -43,6 +40,74 @@ def choose(table: Table, where: str, *, text: str | None, label: str | None, id:
             f"the column {text!r} of {where} cannot be the text and the label or id as well; name another"
         )
     return Roles(text, label, id)
+
+
+def header_names(cells: Sequence[str], path: Path, header: bool, columns: Sequence[str] | None) -> list[str]:
+    """The names of the columns of a file, from its first row or as given; `text` for a single one without a name.
+
+    Raises:
+        ConfigError: there are several columns and no names.
+        DataError: two columns have one name.
+    """
+    if header:
+        names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
+    elif columns is not None:
+        names = list(columns)
+    elif len(cells) == 1:
+        names = ["text"]
+    else:
+        raise ConfigError(
+            f"{path} has {len(cells)} columns and no header; name them, such as columns=['label', 'text']"
+        )
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise DataError(f"{path} has several columns named {', '.join(sorted(twice))}; give each its own name")
+    return names
+
+
+def check_named(table: Table, where: str, **roles: str | None) -> None:
+    """Raises ColumnError where the column that was named for a role is not there."""
+    there = list(table.columns)
+    for role, name in roles.items():
+        if name is not None and name not in table.columns:
+            has = ", ".join(map(repr, there))
+            raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}; {near(name, there)}")
+
+
+def without_blanks(table: Table, name: str) -> Table:
+    """The rows that have something in this column, with a note on how many have not."""
+    rows = [row for row, cell in enumerate(table.columns[name]) if not _is_blank(cell)]
+    if len(rows) == len(table.lines):
+        return table
+    gone = sorted(set(range(len(table.lines))) - set(rows))
+    note = f"{len(gone)} rows have no text ({some([table.lines[row] for row in gone], table.unit)}) and are left out"
+    lines = [table.lines[row] for row in rows]
+    return Table(_Rows(table.columns, rows), lines, table.strings, table.unit, (*table.notes, note))
+
+
+def _is_blank(cell: object) -> bool:
+    if isinstance(cell, str):
+        return not cell or cell.isspace()
+    if isinstance(cell, list | tuple):
+        return not any(str(word).strip() for word in cell)
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+class _Rows(Mapping[str, Sequence[object]]):
+    """Some rows of columns, cut out when a column is looked at."""
+
+    def __init__(self, columns: Mapping[str, Sequence[object]], rows: Sequence[int]) -> None:
+        self._columns, self._rows = columns, rows
+
+    def __getitem__(self, name: str) -> Sequence[object]:
+        cells = self._columns[name]
+        return [cells[row] for row in self._rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def _text_column(table: Table, where: str, taken: set[str | None]) -> str:
@@ -107,6 +172,12 @@ def texts_of(table: Table, name: str, where: str) -> list[str]:
     return [text for text in texts if text]
 
 
+def refuse_unlabelled(table: Table, where: str, name: str) -> NoReturn:
+    """Raises ColumnError: labels are needed, and there is no such column."""
+    has = ", ".join(map(repr, table.columns))
+    raise ColumnError(f"{where} has no column {name!r} and labels are needed here; it has {has}; name one")
+
+
 def labels_of(table: Table, name: str | None, where: str, *, needed: bool) -> Sequence[str | None] | None:
     """The labels without surrounding blanks, None for a row that has none; None without a label column.
 
@@ -116,8 +187,7 @@ def labels_of(table: Table, name: str | None, where: str, *, needed: bool) -> Se
     """
     if name is None:
         if needed:
-            has = ", ".join(map(repr, table.columns))
-            raise ColumnError(f"{where} has no column 'label' and labels are needed here; it has {has}; name one")
+            refuse_unlabelled(table, where, "label")
         return None
     kept: dict[str, str] = {}  # one object for each different label: a million rows hold a few strings
     labels = [

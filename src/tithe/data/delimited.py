@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from tithe.data import Table, string_columns
+from tithe.data.columns import header_names
 from tithe.data.files import decoded, replacing_text
 from tithe.errors import ConfigError, DataError
 
@@ -112,7 +113,7 @@ def _parse(file: TextIO, path: Path, options: _Options) -> _Parsed:
             if not cells:
                 continue
             if columns is None:
-                columns = {name: [] for name in _names(cells, path, options)}
+                columns = {name: [] for name in header_names(cells, path, options.header, options.columns)}
                 width = len(columns)
                 if options.header:
                     continue
@@ -148,23 +149,6 @@ def _delimiter(first: str, options: _Options) -> str:
             if len(cells) > 1 and fits:
                 return other
     return options.delimiter
-
-
-def _names(cells: list[str], path: Path, options: _Options) -> list[str]:
-    if options.header:
-        names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
-    elif options.columns is not None:
-        names = list(options.columns)
-    elif len(cells) == 1:
-        names = ["text"]
-    else:
-        raise ConfigError(
-            f"{path} has {len(cells)} columns and no header; name them, such as columns=['label', 'text']"
-        )
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise DataError(f"{path} has several columns named {', '.join(sorted(twice))}; give each its own name")
-    return names
 
 
 def _wrong_count(path: Path, line: int, given: int, width: int, delimiter: str) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tithe.errors import DataError
+from tithe.types import Label
 
 
 def hashed_ids(texts: Sequence[str]) -> list[str]:
@@ -53,15 +54,16 @@ def first_rows(texts: Sequence[str]) -> list[int]:
     return [first.setdefault(text, row) for row, text in enumerate(texts)]
 
 
-def merged_labels(first: Sequence[int], labels: Sequence[str | None]) -> tuple[list[str | None], int]:
+def merged_labels(first: Sequence[int], labels: Sequence[Label | None]) -> tuple[list[Label | None], int]:
     """One label for each different text, in the order of first occurrence, and how many texts had several.
 
-    The most frequent label wins; of equally frequent ones, the first in the file. Rows without a label have no say.
+    The most frequent label wins, whole: sets and spans are not mixed; of equally frequent ones, the first in the file.
+    Rows without a label have no say.
 
     >>> merged_labels([0, 1, 0, 0], ["x", None, "y", "y"])
     (['y', None], 1)
     """
-    votes: dict[int, Counter[str]] = {}
+    votes: dict[int, Counter[Label]] = {}
     for row, label in zip(first, labels, strict=True):
         counted = votes.setdefault(row, Counter())
         if label is not None:

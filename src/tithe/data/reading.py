@@ -5,14 +5,71 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tithe.data import format_for
-from tithe.data.columns import cells, choose, labels_of, texts_of
+from tithe.data import Table, format_for
+from tithe.data.columns import Roles, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
+from tithe.data.multilabel import lists_of, sets_of
+from tithe.data.spans import Tagged, tagged, text_or_tokens
 from tithe.errors import DataError
 from tithe.types import Items
 
 
 def read_items(
+    path: str | Path,
+    *,
+    task: str = "choice",
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    format: str | None = None,
+    header: bool = True,
+    columns: Sequence[str] | None = None,
+    separator: str = ";",
+    dedupe: bool = False,
+    require_label: bool = False,
+    drop_blank: bool = False,
+) -> Items:
+    """The items of a file, with the file's own labels as `gold` where it has any.
+
+    What `gold` holds depends on the task: a word for `choice` (and for tasks of your own); for `multilabel` a frozenset
+    from a list or a string split at `separator` (an empty one is the empty set, None is unknown); for `spans` a tuple
+    of `Span`, from `tokens` + `tags` in any BIO scheme (the text is then the tokens with single blanks between them)
+    or from `text` + `spans`.
+
+    Texts are kept exactly as they stand. An id is that of the `id` column, else a hash of the text. `repeats` counts
+    the rows whose text stands in an earlier row already. `notes` says in words what a person should know of the file.
+
+    Args:
+        path: a file; its suffix gives the format, also before `.gz`.
+        task: what a label means.
+        text: the column of the texts (or tokens); else `text`, else the only string column.
+        label: the column of the labels, tags or spans; else `label` (`labels` first for multilabel) if it is there.
+        id: the column of the ids; else `id` if it is there.
+        format: the name of the format, where the suffix does not tell.
+        header: whether the first line of a CSV or TSV names the columns.
+        columns: the names of the columns of a file without a header.
+        separator: what parts the labels in a string; for multilabel.
+        dedupe: merge rows of the same text: the first stays, with the most frequent of their labels.
+        require_label: every row must have a label.
+        drop_blank: leave rows without a text out, with a note; else they are an error.
+
+    Raises:
+        DataError: the file cannot be read, has no rows, or a row is malformed; names the line.
+        ColumnError: a named column is not there, or which one is the text is not clear.
+        UnknownNameError: the format is not known.
+    """
+    source = str(path)
+    given = Roles(text or "", label, id)
+    table, roles = _opened(path, task, given, format=format, header=header, columns=columns, drop_blank=drop_blank)
+    read = _labelled(table, source, task, roles, separator=separator, needed=require_label)
+    if roles.id is None:
+        ids = hashed_ids(read.texts)
+    else:
+        ids = checked_ids(cells(table, roles.id, source), where=source, unit=table.unit, lines=table.lines)
+    return _assembled(ids, read, source, (*table.notes, *read.notes), dedupe=dedupe)
+
+
+def first_labels(
     path: str | Path,
     *,
     text: str | None = None,
@@ -21,67 +78,83 @@ def read_items(
     format: str | None = None,
     header: bool = True,
     columns: Sequence[str] | None = None,
-    dedupe: bool = False,
-    require_label: bool = False,
-) -> Items:
-    """The items of a file, with the file's own labels as `gold` where it has any.
+    separator: str = ";",
+    drop_blank: bool = False,
+) -> list[str | None] | None:
+    """The first label of each row of a multilabel file, which many files mean as the primary one; sets lose it.
 
-    Texts are kept exactly as they stand. An id is that of the `id` column, else a hash of the text. `repeats` counts
-    the rows whose text stands in an earlier row already. `notes` says in words what a person should know of the file.
-
-    Args:
-        path: a file; its suffix gives the format, also before `.gz`.
-        text: the column of the texts; else `text`, else the only string column.
-        label: the column of the labels; else `label` if it is there.
-        id: the column of the ids; else `id` if it is there.
-        format: the name of the format, where the suffix does not tell.
-        header: whether the first line of a CSV or TSV names the columns.
-        columns: the names of the columns of a file without a header.
-        dedupe: merge rows of the same text: the first stays, with the most frequent of their labels.
-        require_label: every row must have a label.
-
-    Raises:
-        DataError: the file cannot be read, has no rows, or a row is malformed; names the line.
-        ColumnError: a named column is not there, or which one is the text is not clear.
-        UnknownNameError: the format is not known.
+    The rows are those of `read_items` with the same options. None where no column has labels.
     """
+    given = Roles(text or "", label, id)
+    table, roles = _opened(
+        path, "multilabel", given, format=format, header=header, columns=columns, drop_blank=drop_blank
+    )
+    lists = lists_of(table, roles.label, str(path), separator=separator)
+    return None if lists is None else [one[0] if one else None for one in lists]
+
+
+def _opened(
+    path: str | Path,
+    task: str,
+    given: Roles,
+    *,
+    format: str | None,
+    header: bool,
+    columns: Sequence[str] | None,
+    drop_blank: bool,
+) -> tuple[Table, Roles]:
+    """The table of a file, and which column is which."""
     source = str(path)
     path = Path(path).expanduser()
     table = format_for(path, format).read(path, header=header, columns=columns)
     if not table.lines:
         raise DataError(f"{source} has no rows; give a file with at least one item")
-    roles = choose(table, source, text=text, label=label, id=id)
-    texts = texts_of(table, roles.text, source)
-    labels = labels_of(table, roles.label, source, needed=require_label)
-    if roles.id is None:
-        ids = hashed_ids(texts)
-    else:
-        ids = checked_ids(cells(table, roles.id, source), where=source, unit=table.unit, lines=table.lines)
-    return _assembled(ids, texts, labels, source, table.notes, dedupe=dedupe)
+    text, label, id = given
+    check_named(table, source, text=text or None, label=label, id=id)
+    id = id or ("id" if "id" in table.columns and "id" not in (text, label) else None)
+    if task == "multilabel" and label is None and "labels" in table.columns and text != "labels":
+        label = "labels"
+    roles = _roles(table, source, task, Roles(text, label, id))
+    if drop_blank:
+        table = without_blanks(table, roles.text)
+        if not table.lines:
+            raise DataError(f"{source} has no rows with a text in the column {roles.text!r}")
+    return table, roles
 
 
-def _assembled(
-    ids: list[str],
-    texts: list[str],
-    labels: Sequence[str | None] | None,
-    source: str,
-    notes: tuple[str, ...],
-    *,
-    dedupe: bool,
-) -> Items:
+def _roles(table: Table, where: str, task: str, given: Roles) -> Roles:
+    if task == "spans":
+        return given._replace(text=text_or_tokens(table, where, given.text or None, given.label))
+    return choose(table, where, text=given.text or None, label=given.label, id=given.id)
+
+
+def _labelled(table: Table, where: str, task: str, roles: Roles, *, separator: str, needed: bool) -> Tagged:
+    """Texts, labels and tokens by what the task means by a label."""
+    if task == "spans":
+        return tagged(table, where, text=roles.text, label=roles.label, needed=needed)
+    texts = texts_of(table, roles.text, where)
+    if task == "multilabel":
+        return Tagged(texts, sets_of(table, roles.label, where, separator=separator, needed=needed), None, ())
+    labels = labels_of(table, roles.label, where, needed=needed)
+    return Tagged(texts, None if labels is None else list(labels), None, ())
+
+
+def _assembled(ids: list[str], read: Tagged, source: str, notes: tuple[str, ...], *, dedupe: bool) -> Items:
+    texts, labels, tokens = read.texts, read.gold, read.tokens
     first = first_rows(texts)
     repeats = sum(row != at for at, row in enumerate(first))
     if repeats == 0:
-        return Items(ids, texts, labels, source, 0, notes=notes)
+        return Items(ids, texts, labels, source, 0, notes=notes, tokens=tokens)
     merged, conflicts = merged_labels(first, labels) if labels is not None else (None, 0)
     notes = (*notes, f"{repeats} of {len(texts)} texts repeat an earlier one" + ("; merged" if dedupe else ""))
     if conflicts:
         settled = "; the most frequent label is kept" if dedupe else ""
         notes = (*notes, f"{conflicts} of the repeated texts have labels that disagree{settled}")
     if not dedupe:
-        return Items(ids, texts, labels, source, repeats, notes=notes)
+        return Items(ids, texts, labels, source, repeats, notes=notes, tokens=tokens)
     kept = [at for at, row in enumerate(first) if row == at]
-    return Items([ids[at] for at in kept], [texts[at] for at in kept], merged, source, 0, notes=notes)
+    tokens = None if tokens is None else [tokens[at] for at in kept]
+    return Items([ids[at] for at in kept], [texts[at] for at in kept], merged, source, 0, notes=notes, tokens=tokens)
 
 
 def leaks(train: Items, test: Items) -> list[str]:

@@ -17,7 +17,7 @@ from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
 from tithe.models import Tell, quiet
 from tithe.models.given import GivenStart
-from tithe.pool import declared_task
+from tithe.pool import declared_labels, declared_task
 from tithe.rng import stream
 from tithe.types import Items, names_in
 from tithe.views import ViewStore
@@ -57,15 +57,16 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
 
     Raises DataError, ColumnError, ConfigError or BudgetError, before any work, for whatever does not fit.
     """
-    options: dict[str, Any] = {"text": plan.text, "label": plan.label, "id": plan.id, "header": plan.header}
+    options: dict[str, Any] = {"task": plan.task, "text": plan.text, "label": plan.label, "id": plan.id}
+    options["header"] = plan.header
     options["columns"] = list(plan.columns) or None
     pool = read_items(plan.train, dedupe=plan.dedupe, require_label=True, **options)
     test = read_items(plan.test, require_label=True, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
     notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
-    for label in sorted(_names(pool) - set(task.labels)):
+    for label in sorted(set(declared_labels(pool)) - set(task.labels)):
         raise ConfigError(f"{plan.train} has the label {label!r}, which --labels does not declare; add it")
-    undeclared = sorted(_names(test) - set(task.labels))
+    undeclared = sorted(set(declared_labels(test)) - set(task.labels))
     if undeclared:
         hit = sum(one is not None and bool(names_in(one) & set(undeclared)) for one in test.gold or ())
         notes.append(
@@ -79,10 +80,6 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
         workshop.given["given"] = given
     steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
     return World(pool, test, task, workshop, tuple(notes), steps)
-
-
-def _names(items: Items) -> set[str]:
-    return {name for label in items.gold or () if label is not None for name in names_in(label)}
 
 
 def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> Items:
