@@ -36,6 +36,14 @@ def test_every_metric_equals_scikit_learns():
     )
 
 
+def test_equal_scores_stand_or_fall_together():
+    truth, proba, labels = made()
+    coarse = np.round(proba, 1)
+    scores = TASK.score(labels, coarse)
+    assert scores["lrap"] == pytest.approx(metrics.label_ranking_average_precision_score(truth, coarse))
+    assert scores["map_label"] == pytest.approx(metrics.average_precision_score(truth, coarse, average="macro"))
+
+
 def test_levels_compare_names_cut_short():
     truth = [frozenset({"cs.AI"}), frozenset({"math.CO", "physics"})]
     proba = np.array([[0, 1, 0, 0, 0], [0, 0, 0, 1, 1.0]])
