@@ -18,7 +18,7 @@ from tithe.data.reading import read_items
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiment"))
 from sameness import FILES
 
-COMMANDS = ("demo", "simulate", "report", "rank", "train", "predict", "evaluate", "plugins")
+COMMANDS = ("demo", "simulate", "report", "rank", "train", "predict", "evaluate", "plugins", "profile")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
