@@ -64,7 +64,11 @@ def _leaks(profile: Profile) -> list[str]:
         return []
     known = leakage.identical + leakage.same_words
     if known:
-        other = f"; {count(leakage.other_label)} of them bear another label there" if leakage.other_label else ""
+        other = (
+            f"; {many(leakage.other_label, 'of them bears', 'of them bear')} another label there"
+            if leakage.other_label
+            else ""
+        )
         advice = "simulate with --drop-leaks" if leakage.identical else "take them out of one of the two"
         found.append(
             f"{count(known)} of {count(leakage.test)} test texts ({share(known, leakage.test)}) stand in the training "
