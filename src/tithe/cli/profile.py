@@ -105,10 +105,9 @@ def _labels(console: Console, found: Profile) -> None:
     labels = found.labels
     if labels is None:
         return
-    unit = "entities" if labels.span_words is not None else "items"
     whole = sum(number for _, number in labels.counts) if labels.span_words is not None else labels.labelled
     _rule(console, f"Labels (imbalance {labels.imbalance:,.0f} : 1)")
-    _bars(console, labels.counts, whole, unit)
+    _bars(console, labels.counts, whole)
     if labels.per_item is not None:
         _line(console, f"{_spread(labels.per_item, ' an item')}; {labels.empty:,} items have none")
     if labels.span_words is not None:
@@ -151,14 +150,14 @@ def _copies(console: Console, found: Profile) -> None:
             _line(console, f"{alike:.2f}  {_cut(a)}" + ("" if a == b else f"  <>  {_cut(b)}"))
 
 
-def _bars(console: Console, rows: Sequence[tuple[str, int]], whole: int, unit: str, most: int = 15) -> None:
+def _bars(console: Console, rows: Sequence[tuple[str, int]], whole: int, most: int = 15) -> None:
     wide = min(34, max(len(name) for name, _ in rows[:most]))
     top = rows[0][1]
     for name, number in rows[:most]:
         bar = "█" * max(1, round(28 * number / top))
         _line(console, f"{_cut(name, wide):<{wide}} {number:>8,} {_share(number, whole):>8}  {bar}")
     if len(rows) > most:
-        _line(console, f"and {len(rows) - most:,} more labels, down to {rows[-1][1]:,} {unit}")
+        _line(console, f"and {len(rows) - most:,} more labels, down to {rows[-1][1]:,}")
 
 
 def _spread(one: Spread, of: str = "") -> str:

@@ -80,7 +80,9 @@ def without_blanks(table: Table, name: str) -> Table:
     if len(rows) == len(table.lines):
         return table
     gone = sorted(set(range(len(table.lines))) - set(rows))
-    note = f"{len(gone)} rows have no text ({some([table.lines[row] for row in gone], table.unit)}) and are left out"
+    where = some([table.lines[row] for row in gone], table.unit)
+    one = len(gone) == 1
+    note = f"{len(gone)} {'row has' if one else 'rows have'} no text ({where}) and {'is' if one else 'are'} left out"
     lines = [table.lines[row] for row in rows]
     return Table(_Rows(table.columns, rows), lines, table.strings, table.unit, (*table.notes, note))
 

@@ -66,11 +66,8 @@ def odd_characters(texts: Sequence[str], *, examples: int = 3) -> tuple[Oddity, 
     counts = dict.fromkeys(KINDS, 0)
     found: dict[str, list[tuple[int, str]]] = {kind: [] for kind in KINDS}
     for row, text in enumerate(texts):
-        if (
-            "<" not in text
-            and "&" not in text
-            and (text.isprintable() if text.isascii() else not _SUSPECT.search(text))
-        ):
+        is_marked = "<" in text or "&" in text or "_x00" in text
+        if not is_marked and (text.isprintable() if text.isascii() else not _SUSPECT.search(text)):
             continue
         for kind, pattern in _PATTERNS.items():
             match = pattern.search(text)

@@ -49,7 +49,8 @@ def near_pairs(
 ) -> Found:
     """Pairs that join the near duplicates among different texts into groups: as few pairs as that takes.
 
-    Rows of the same words are one text here; see `Scan.first`. Time: about 20 s for a million short texts.
+    Rows of the same words are one text here; see `Scan.first`. Time: about 10 s for a million short texts, after
+    30 s of `scan`; more where many are near, up to three million exact checks.
     """
     import numpy as np
 

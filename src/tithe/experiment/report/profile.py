@@ -55,7 +55,7 @@ def _section(title: str, *inside: str) -> Html:
 
 def _cards(profile: Profile) -> Html:
     labels, copies, leakage = profile.labels, profile.copies, profile.leakage
-    cards = [(count(profile.items), "items", f"{profile.words.percentiles[50]:.0f} words each, in the middle")]
+    cards = [(count(profile.items), "items", f"{profile.words.percentiles[50]:.0f} words in the median text")]
     if labels is not None:
         known = (
             "all known" if not labels.unlabelled else f"{share(labels.labelled, profile.items)} of the items have one"
@@ -95,12 +95,12 @@ def _labels(labels: Labels | None) -> Html:
     whole = sum(number for _, number in labels.counts)
     of = whole if labels.span_words is not None or labels.per_item is None else labels.labelled
     unit = "entities" if labels.span_words is not None else "items"
-    parts: list[str] = [_bars("How often each label occurs", unit, labels.counts, of, rest="labels")]
+    parts: list[str] = [_bars("How often each label occurs", unit, labels.counts, of)]
     if labels.per_item is not None:
         parts.append(_figure(f"{labels.per_item.unit.capitalize()} in an item", labels.per_item, "per-item"))
     if labels.combinations:
         title = f"The most frequent of {count(labels.distinct_combinations)} sets of labels"
-        parts.append(_bars(title, "items", labels.combinations, labels.labelled))
+        parts.append(_bars(title, "items", labels.combinations, labels.labelled, kind="set"))
     if labels.together is not None and labels.together.rows:
         parts.append(_together(labels.together))
     if labels.span_words is not None:
@@ -110,21 +110,20 @@ def _labels(labels: Labels | None) -> Html:
     return _section("Labels", *parts)
 
 
-def _bars(title: str, unit: str, rows: Sequence[tuple[str, int]], whole: int, *, rest: str = "") -> Html:
+def _bars(title: str, unit: str, rows: Sequence[tuple[str, int]], whole: int, *, kind: str = "label") -> Html:
     """A table whose second column is drawn as bars."""
     most = max((number for _, number in rows), default=1)
+    head = [kind.capitalize(), "", unit.capitalize(), "Share"]
 
     def line(name: str, number: int) -> tuple[object, ...]:
         bar = Rich(f'<span class="bar" style="--part:{number / most:.4f}"></span>')
         return name, bar, f"{number:,}", share(number, whole)
 
-    shown = table(title, ["Label", "", unit.capitalize(), "Share"], (line(*row) for row in rows[:_SHOWN]), cls="bars")
+    shown = table(title, head, (line(*row) for row in rows[:_SHOWN]), cls="bars")
     if len(rows) <= _SHOWN:
         return shown
-    more = table(
-        "The others", ["Label", "", unit.capitalize(), "Share"], (line(*row) for row in rows[_SHOWN:]), cls="bars"
-    )
-    return Html(shown + details(f"{len(rows) - _SHOWN} more {rest}", more))
+    more = table("The others", head, (line(*row) for row in rows[_SHOWN:]), cls="bars")
+    return Html(shown + details(f"{len(rows) - _SHOWN} more {kind}s", more))
 
 
 def _together(found: Together) -> Html:
@@ -230,7 +229,7 @@ def _leakage(leakage: Leakage | None) -> Html:
 
 def _characters(profile: Profile) -> Html:
     guessed = profile.languages
-    parts: list[str] = [_bars("Languages, as guessed", "texts", guessed.counts, guessed.looked_at)]
+    parts: list[str] = [_bars("Languages, as guessed", "texts", guessed.counts, guessed.looked_at, kind="language")]
     if profile.oddities:
         rows = [
             (one.kind, f"{one.texts:,}", one.meaning, "  |  ".join(_cut(example, 60) for _, example in one.examples))

@@ -46,8 +46,9 @@ def headline(profile: Profile) -> str:
     if labels is None:
         return f"{name}: {count(profile.items)} texts without labels"
     if labels.span_words is not None:
-        entities = sum(number for _, number in labels.counts)
-        return f"{name}: {count(profile.items)} texts with {count(entities)} entities of {len(labels.counts)} kinds"
+        entities = many(sum(number for _, number in labels.counts), "entity", "entities")
+        kinds = many(len(labels.counts), "kind", "kinds")
+        return f"{name}: {many(profile.items, 'text', 'texts')} with {entities} of {kinds}"
     each = "" if labels.per_item is None else f", {labels.per_item.mean:.1f} a text"
     return f"{name}: {count(profile.items)} texts, {len(labels.counts)} labels{each}"
 
@@ -63,7 +64,11 @@ def _leaks(profile: Profile) -> list[str]:
         return []
     known = leakage.identical + leakage.same_words
     if known:
-        other = f"; {count(leakage.other_label)} of them bear another label there" if leakage.other_label else ""
+        other = (
+            f"; {many(leakage.other_label, 'of them bears', 'of them bear')} another label there"
+            if leakage.other_label
+            else ""
+        )
         advice = "simulate with --drop-leaks" if leakage.identical else "take them out of one of the two"
         found.append(
             f"{count(known)} of {count(leakage.test)} test texts ({share(known, leakage.test)}) stand in the training "
