@@ -36,6 +36,9 @@ class Cal:
     Departs: neighbours are sought in the start's embeddings, not in those of a fine-tuned model. Probabilities below
     1e-7 count as 1e-7. Of more than 8192 labelled items, a drawn 8192 is looked at.
 
+    On frozen embeddings, whose neighbours may well have other labels, it tends to ask what the model is sure of, and
+    stays below a random draw (docs/log.md); it is here for comparison and for fine-tuned embeddings.
+
     Cost: O(N L d + N k C) time for L labelled items and k neighbours; L embeddings and a few vectors of N in memory.
 
     >>> from tithe.rng import stream

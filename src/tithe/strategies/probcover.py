@@ -37,8 +37,9 @@ class ProbCover:
 
     Source: Yehuda, Dekel, Hacohen and Weinshall 2022, Active Learning Through a Covering Lens.
     Departs: the radius is exact, a quantile of the distances to the nearest item of another pseudo-label, in place of
-    a scan of given radii. Above 8192 items, picks are made among a drawn 8192 (2 n where that is more), and their
-    cover is counted on drawn items, as many as keep the pairs below 8192².
+    a scan of given radii. Half of the balls are pure, not .95 of them, at which a ball of sentence embeddings holds
+    one or two items (docs/log.md). Above 8192 items, picks are made among a drawn 8192 (2 n where that is more), and
+    their cover is counted on drawn items, as many as keep the pairs below 8192².
 
     Cost: O(8192² d) arithmetic, 8 MB for who covers whom and 13 MB (at d = 384) for the items that are counted.
 
@@ -49,7 +50,7 @@ class ProbCover:
     """
 
     delta: float | None = None
-    purity: float = 0.95
+    purity: float = 0.5
     needs: ClassVar[frozenset[View]] = frozenset({"embeddings"})
 
     def __post_init__(self) -> None:
