@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any, Literal
 
-from tithe.errors import ConfigError, UnknownNameError, near
+from tithe.errors import ConfigError, TitheError, UnknownNameError, near
 
 Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks"]
 
@@ -110,4 +110,9 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
         signature(factory).bind(**given, **settings)
     except TypeError as error:
         raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
-    return factory(**given, **settings)
+    try:
+        return factory(**given, **settings)
+    except (TypeError, ValueError) as error:  # a setting of the wrong kind, such as auto(per_class=many)
+        if isinstance(error, TitheError):
+            raise
+        raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from error

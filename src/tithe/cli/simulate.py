@@ -73,7 +73,7 @@ def simulate(
     Example: tithe simulate train.csv --test test.csv --strategy random,margin,auto --budgets 50,100,200,400 --out out
     """
     from tithe import registry
-    from tithe.experiment.plan import Plan, counts
+    from tithe.experiment.plan import Plan, counts, one_count
 
     if file.suffix == ".toml":
         if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
@@ -89,7 +89,7 @@ def simulate(
             labels=tuple(registry.split_list(labels)), header=header, columns=tuple(registry.split_list(columns)),
             strategies=tuple(registry.split_list(strategy)), trainers=tuple(registry.split_list(trainer)),
             starts=tuple(registry.split_list(start)), initial_strategy=initial_strategy,
-            budgets=counts(budgets), initial=(counts(initial) or (0,))[0], batches=counts(batches),
+            budgets=counts(budgets), initial=one_count(initial), batches=counts(batches),
             seeds=seeds, seed=seed, subsample=subsample,
             embeddings=None if embeddings is None else str(embeddings),
             test_embeddings=None if test_embeddings is None else str(test_embeddings),

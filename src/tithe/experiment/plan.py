@@ -53,6 +53,7 @@ class Plan:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+            self._check_kind(field.name)
         for name in ("strategies", "trainers", "starts"):
             if not getattr(self, name):
                 raise ConfigError(f"a plan needs at least one of its {name}; none given")
@@ -65,6 +66,23 @@ class Plan:
             raise ConfigError(f"subsample is a share above 0 and at most 1; given {self.subsample}")
         if self.budgets and (self.initial or self.batches):
             raise ConfigError("give either budgets or initial and batches, not both")
+
+    def _check_kind(self, name: str) -> None:
+        """Raises ConfigError where a setting is of the wrong kind, as TOML allows: `seeds = "3"`."""
+        value = getattr(self, name)
+        declared = str(type(self).__annotations__[name])
+        kinds: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
+        if declared.startswith("tuple"):
+            inside = declared[len("tuple[") : declared.rindex(",")].split(" | ")
+            fits = isinstance(value, tuple) and all(
+                isinstance(one, tuple(k for i in inside for k in kinds[i])) for one in value
+            )
+        else:
+            allowed = tuple(k for kind in declared.split(" | ") if kind != "None" for k in kinds[kind])
+            fits = isinstance(value, allowed) or (value is None and "None" in declared)
+            fits = fits and (not isinstance(value, bool) or declared == "bool")
+        if not fits:
+            raise ConfigError(f"the plan's {name} must be {declared}; given {value!r}")
 
     @property
     def dataset(self) -> str:
@@ -141,7 +159,7 @@ def _count(given: int | str, pool: int) -> int:
         if isinstance(given, str) and given.strip().endswith("%"):
             return round(float(given.strip()[:-1]) / 100 * pool)
         return int(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BudgetError(f"cannot read the budget {given!r}; write a whole number or a share such as 5%") from None
 
 
@@ -153,3 +171,17 @@ def counts(text: str) -> tuple[int | str, ...]:
     """
     parts: Sequence[str] = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def one_count(text: str) -> int | str:
+    """A single number or share from a command line; 0 for none.
+
+    Raises BudgetError where there are several.
+
+    >>> one_count("5%"), one_count("")
+    ('5%', 0)
+    """
+    found = counts(text)
+    if len(found) > 1:
+        raise BudgetError(f"--initial is one number; given {text}. Further batches go into --batches")
+    return found[0] if found else 0

@@ -25,10 +25,7 @@ class Random:
     """
 
     needs: ClassVar[frozenset[View]] = frozenset()
-
-    @property
-    def cold(self) -> Random:
-        return self
+    cold: ClassVar[None] = None  # the random arm shares the first batch, whoever chooses it
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates, drawn uniformly; a longer draw from the same stream begins with the shorter one."""
