@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,3 +61,16 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
         write_rows(folder / f"{name}.csv", columns)
         parts.append(read_items(folder / f"{name}.csv"))
     return Example(folder / "train.csv", folder / "test.csv", *parts)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte; skips where none may be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    # Lazily: the traceback of a caught error may still hold a file open.
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -54,6 +54,14 @@ class Budget:
 
     labels: float
 
+    def __post_init__(self) -> None:
+        try:
+            positive = self.labels > 0
+        except TypeError:  # a word on the command line
+            positive = False
+        if not positive:
+            raise ConfigError(f"a budget is a number of labels above 0; given {self.labels!r}")
+
     def __call__(self, history: Sequence[Record]) -> str | None:
         """The reason, once the cost of the last record is at least the budget."""
         if history and history[-1].cost >= self.labels:

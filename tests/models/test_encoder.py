@@ -124,6 +124,21 @@ def test_a_local_folder_is_a_start(tiny: Path) -> None:
     assert abs(start.view("embeddings", items) - start.view("middle", items)).max() > 0.01
 
 
+def test_a_decoder_without_a_padding_token_is_a_start(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
+
+    words = Tokenizer(WordLevel({"bike": 0, "flat": 1, "<end>": 2}, unk_token="<end>"))
+    words.pre_tokenizer = Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>").save_pretrained(tmp_path)
+    GPT2Model(GPT2Config(vocab_size=3, n_embd=8, n_layer=2, n_head=2, n_positions=16)).save_pretrained(tmp_path)
+    rows = view(Encoder(str(tmp_path)), Items(["a", "b"], ["flat bike", "bike " * 40]))
+    alone = view(Encoder(str(tmp_path)), Items(["a"], ["flat bike"]))
+    np.testing.assert_allclose(rows[0], alone[0], atol=1e-5)
+
+
 def test_a_text_longer_than_the_encoder_can_read_is_cut(tiny: Path) -> None:
     rows = view(Encoder(str(tiny)), Items(["a", "b"], ["bike " * 500, "bike " * 600]))
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-5)
@@ -156,6 +171,6 @@ def test_a_broken_folder_is_one_clear_error(tiny: Path, tmp_path: Path, how: str
         (copy / "config.json").unlink()
     else:
         weights.unlink()
-    with pytest.raises((CacheError, ConfigError), match="damaged|cannot load the start|holds no weights") as caught:
+    with pytest.raises((CacheError, ConfigError), match=r"damaged|cannot load the start|holds no weights") as caught:
         view(Encoder(str(copy)))
     assert "\n" not in str(caught.value)

@@ -38,7 +38,16 @@ def test_rows_have_length_one_and_a_text_without_a_known_word_is_zero() -> None:
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 0, 1], atol=1e-5)
 
 
-@pytest.mark.parametrize("texts", [("a",), ("a b",), ("a", "b"), ("one two", "three four", "five"), ("x",) * 5])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("a",),
+        ("a b",),
+        ("x",) * 5,
+        ("a", "b"),
+        ("one two", "three four", "five"),
+    ],
+)
 def test_tiny_pools_have_a_view(texts: tuple[str, ...]) -> None:
     rows = prepared(items_of(*texts)).view("lexical", items_of(*texts))
     assert len(rows) == len(texts)

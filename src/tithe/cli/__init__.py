@@ -36,7 +36,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
 def main() -> None:
     """Runs a command. An error is one line on stderr and exit 2; Ctrl-C is one line and exit 130."""
     try:
-        code = app(standalone_mode=False)  # typer's own error texts are several lines long
+        code = app(prog_name="tithe", standalone_mode=False)  # typer's own errors are several lines long
     except (TitheError, OSError, typer.TyperException) as error:
         sys.stderr.write(f"{_line(error)}\n")
         sys.exit(2)

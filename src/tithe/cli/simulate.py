@@ -20,7 +20,11 @@ def add_to(app: typer.Typer) -> None:
     app.command(no_args_is_help=True)(report)
 
 
+_BESIDE_A_PLAN = ("--file", "--out", "--export-rounds", "--engine", "--workers", "--cache")
+
+
 def simulate(
+    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The training file (its labels play the people), or a plan PLAN.toml.")],
     out: Annotated[Path, typer.Option(help="A folder for the results; the same command again goes on there.")],
     test: Annotated[Path | None, typer.Option(help="The test file; it is only ever scored on.")] = None,
@@ -72,8 +76,10 @@ def simulate(
     from tithe.experiment.plan import Plan, counts
 
     if file.suffix == ".toml":
-        if test is not None:
-            raise ConfigError("a plan names its own test file; leave --test out, or give the training file itself")
+        if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
+            raise ConfigError(
+                f"a plan says all of the experiment itself; leave {', '.join(unused)} out, or edit {file}"
+            )
         plan = Plan.from_toml(file)
     else:
         if test is None:
@@ -91,6 +97,12 @@ def simulate(
         )  # fmt: skip
     results = play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds)
     print_results(results, out)
+
+
+def given_options(ctx: typer.Context) -> list[str]:
+    """The options that stood on the command line, as they are written there."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return [f"--{name.replace('_', '-')}" for name, how in sources.items() if how and how.name == "COMMANDLINE"]
 
 
 def play(plan: Plan, out: Path, *, engine: str = "processes", workers: int = 0, **more: Any) -> Results:

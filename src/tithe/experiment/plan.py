@@ -109,7 +109,8 @@ class Plan:
         lines = ["# a tithe plan; run it again with: tithe simulate plan.toml --out DIR", ""]
         for name, value in asdict(self).items():
             if value is not None:
-                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+                # JSON is TOML here, but for DEL, which TOML wants escaped.
+                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         return "\n".join(lines) + "\n"
 
     @classmethod

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from tithe.errors import CacheError, ConfigError, DataError
 from tithe.experiment.plan import Plan
 from tithe.experiment.report import write_report
+from tithe.experiment.report.read import json_of, table_of
 from tithe.experiment.summary import summarise
 from tithe.experiment.world import World, file_digests, sha256_of
 
@@ -69,11 +70,11 @@ class Results:
             raise DataError(f"{folder} holds no complete simulation: {', '.join(missing)} is not there")
         found = cls(
             Plan.from_toml(folder / "plan.toml"),
-            _json_of(folder / "environment.json"),
-            _table_of(folder / "rounds.parquet"),
-            _table_of(folder / "selections.parquet"),
+            json_of(folder / "environment.json"),
+            table_of(folder / "rounds.parquet"),
+            table_of(folder / "selections.parquet"),
         )
-        found.__dict__["summary"] = _json_of(folder / "summary.json")  # made already, and bootstraps take a while
+        found.__dict__["summary"] = json_of(folder / "summary.json")  # made already, and bootstraps take a while
         return found
 
 
@@ -108,31 +109,13 @@ def is_complete(folder: Path, plan: Plan) -> bool:
         raise ConfigError(f"{folder} is not empty and holds no simulation; give a new folder with --out")
     if Plan.from_toml(folder / "plan.toml").digest != plan.digest:
         raise ConfigError(f"{folder} holds the results of another plan; give another --out, or remove that folder")
-    for path, digest in _json_of(folder / "environment.json")["files_sha256"].items():
+    for path, digest in json_of(folder / "environment.json")["files_sha256"].items():
         if Path(path).is_file() and sha256_of(path) != digest:
             raise ConfigError(
                 f"{folder} holds the results of this plan on other data: {path} has changed since; "
                 f"give another --out, or remove that folder"
             )
     return True
-
-
-def _json_of(path: Path) -> dict[str, Any]:
-    """A JSON file of results. Raises DataError where it is damaged."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}); remove {path.parent} and run it again") from None
-    return found
-
-
-def _table_of(path: Path) -> pa.Table:
-    """A table of results. Raises DataError where it is damaged."""
-    try:
-        return pq.read_table(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        said = str(error).splitlines()[0]
-        raise DataError(f"{path} is damaged ({said}); remove {path.parent} and run it again") from None
 
 
 def write_results(folder: Path, results: Results) -> None:

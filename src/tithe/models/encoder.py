@@ -139,6 +139,8 @@ class EncoderStart:
                 f"cannot load the start {self.source!r}: {str(error).splitlines()[0]} Give the name of a model that "
                 f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
             ) from None
+        if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
         return tokenizer, model.eval()
 
     def _pooled(self, items: Items) -> Floats:

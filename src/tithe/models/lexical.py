@@ -33,8 +33,9 @@ class Lexical:
 
     def prepare(self, items: Items, *, store: ViewStore, rng: Generator, tell: Tell = quiet) -> LexicalStart:
         """Learns vocabulary, weights and axes from the texts. Cost: a few seconds for 5,000 short texts, once."""
-        key = hashlib.blake2b(f"{items.digest}|{self.dims}|lexical v1".encode(), digest_size=16).hexdigest()
-        return LexicalStart(self.dims, key, store, items, int(rng.integers(2**31)), tell=tell)
+        seed = int(rng.integers(2**31))
+        key = hashlib.blake2b(f"{items.digest}|{self.dims}|{seed}|lexical v1".encode(), digest_size=16).hexdigest()
+        return LexicalStart(self.dims, key, store, items, seed, tell=tell)
 
     def load(self, folder: Path, settings: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> LexicalStart:
         """The vocabulary and axes that `save` wrote."""
@@ -113,7 +114,8 @@ class LexicalStart:
     @cached_property
     def _fitted(self) -> _Fitted:
         import numpy as np
-        from sklearn.decomposition import TruncatedSVD
+        from sklearn.utils.extmath import randomized_svd
+        from threadpoolctl import threadpool_limits
 
         from tithe.rng import stream
 
@@ -132,9 +134,10 @@ class LexicalStart:
             except ValueError as error:
                 if fewest == 1:
                     raise DataError(f"no text of the pool has a word in it ({error}); use the start 'minilm'") from None
-        wanted = max(1, min(self.dims, min(counts.shape) - 1))
-        svd = TruncatedSVD(wanted, algorithm="randomized", n_iter=4, random_state=self.seed).fit(counts)
-        axes = np.ascontiguousarray(svd.components_.T.astype(np.float32))
+        wanted = min(self.dims, *counts.shape)
+        with threadpool_limits(1, user_api="blas"):  # the sums must not depend on the number of cores
+            _, _, axes = randomized_svd(counts, wanted, n_iter=4, random_state=self.seed)
+        axes = np.ascontiguousarray(axes.T.astype(np.float32))
         return _Fitted(tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32), axes)
 
     def _rows(self, items: Items) -> Floats:

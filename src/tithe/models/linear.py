@@ -38,7 +38,7 @@ class Linear:
     Settings are chosen on the first k labels, k the largest rung of 20 x 1.1^i that is not above their number: so they
     depend on the labels alone, and yet most refits can take over those of the model before.
 
-    Cost: 1,000 labels of 77 classes take under two seconds with the search and a quarter of one without.
+    Cost: 1,000 labels of 77 classes take under two seconds with the search and half of that without.
     """
 
     members: int = 10

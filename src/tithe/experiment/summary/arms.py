@@ -86,7 +86,7 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    missing = [name for name in WHO if name not in columns and name not in ("cost", "round")]
+    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold")]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
     return columns

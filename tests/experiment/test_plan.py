@@ -1,0 +1,144 @@
+"""Plans: there and back through TOML, budgets that add up, and clear errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tithe.errors import BudgetError, ConfigError
+from tithe.experiment.plan import Plan, counts
+
+PLAN = Plan("a/train.csv", "a/test.csv")
+
+words = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x7f"), min_size=1, max_size=12)
+some_words = st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)
+amounts = st.one_of(st.integers(1, 10**6), st.integers(1, 100).map("{}%".format))
+plans = st.builds(
+    Plan,
+    words,
+    words,
+    text=st.none() | words,
+    labels=st.just(()) | some_words,
+    header=st.booleans(),
+    strategies=some_words,
+    starts=some_words,
+    budgets=st.lists(amounts, max_size=4).map(tuple),
+    seeds=st.integers(1, 99),
+    seed=st.integers(0, 2**40),
+    subsample=st.floats(0.001, 1.0),
+    stop=st.just(()) | some_words,
+    full=st.booleans(),
+)
+
+
+@given(plans)
+@settings(max_examples=60, deadline=None)
+def test_a_plan_comes_back_from_its_toml_as_it_was(tmp_path_factory: Any, plan: Plan) -> None:
+    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    path.write_bytes(plan.to_toml().encode())
+    again = Plan.from_toml(path)
+    assert again == plan
+    assert again.digest == plan.digest
+
+
+def test_a_path_with_a_delete_character_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(Plan("a\x7fb.csv", "t.csv").to_toml(), "utf-8")
+    assert Plan.from_toml(tmp_path / "plan.toml").train == "a\x7fb.csv"
+
+
+def test_every_setting_changes_the_digest() -> None:
+    changes: dict[str, Any] = {
+        "train": "x", "test": "x", "task": "x", "text": "x", "label": "x", "id": "x", "labels": ("x", "y"),
+        "header": False, "columns": ("x",), "strategies": ("x",), "trainers": ("x",), "starts": ("x",),
+        "initial_strategy": "x", "budgets": (3,), "initial": 3, "batches": (3,), "seeds": 3, "seed": 3,
+        "subsample": 0.3, "embeddings": "x", "test_embeddings": "x", "dedupe": True, "drop_leaks": True,
+        "stop": ("x",), "full": False,
+    }  # fmt: skip
+    assert len({PLAN.digest, *(replace(PLAN, **{name: value}).digest for name, value in changes.items())}) == 26
+
+
+@pytest.mark.parametrize(
+    ("how", "pool", "steps"),
+    [
+        ({"budgets": (10, "5%", 100)}, 1000, [10, 50, 100]),
+        ({"budgets": (7,)}, 7, [7]),
+        ({"initial": 10, "batches": (20, 30)}, 100, [10, 30, 60, 90, 100]),
+        ({"initial": "10%", "batches": ("20%",)}, 50, [5, 15, 25, 35, 45, 50]),
+        ({"initial": 40}, 100, [40, 80, 100]),
+        ({}, 1000, [10, 20, 30, 50, 70, 100, 150, 200]),
+        ({}, 20, [2, 3, 4]),
+    ],
+)
+def test_budgets_are_cumulative_and_batches_add_up(how: dict[str, Any], pool: int, steps: list[int]) -> None:
+    assert Plan("a", "b", **how).steps(pool) == steps
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"budgets": (10, 101)}, "the budget of 101 is more than the pool of 100 items"),
+        ({"budgets": (10, 10)}, "must grow"),
+        ({"budgets": (0, 10)}, "begin above 0"),
+        ({"budgets": (10, 5)}, "must grow"),
+        ({"budgets": ("ten",)}, "cannot read the budget 'ten'"),
+        ({"budgets": ("x%",)}, "cannot read the budget 'x%'"),
+        ({"budgets": ("nan%",)}, "cannot read the budget 'nan%'"),
+        ({"initial": 200, "batches": (5,)}, "more than the pool of 100"),
+    ],
+)
+def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> None:
+    with pytest.raises(BudgetError, match=said):
+        Plan("a", "b", **how).steps(100)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"strategies": ()}, "at least one of its strategies"),
+        ({"starts": ("lexical", "lexical")}, "starts name lexical twice"),
+        ({"seeds": 0}, "at least one seed"),
+        ({"subsample": 0}, "a share above 0"),
+        ({"subsample": 1.5}, "a share above 0"),
+        ({"budgets": (5,), "initial": 3}, "not both"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(how: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Plan("a", "b", **how)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('train = "a"\ntest = "b"\nstrategy = ["random"]', "unknown setting 'strategy'; did you mean 'strategies'"),
+        ('train = "a"', "lacks test"),
+        ("train = ", "cannot read the plan"),
+        ("", "lacks test and train"),
+    ],
+)
+def test_a_plan_file_that_is_wrong_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "plan.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        Plan.from_toml(tmp_path / "plan.toml")
+
+
+def test_a_plan_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the plan .*nowhere\.toml"):
+        Plan.from_toml(tmp_path / "nowhere.toml")
+
+
+def test_counts_are_read_from_a_command_line() -> None:
+    assert counts("48, 97,5%,") == (48, 97, "5%")
+    assert counts("") == ()
+
+
+@pytest.mark.parametrize(
+    ("train", "name"), [("d/atis8/train.csv", "atis8"), ("d/trec.train.csv.gz", "trec"), ("train.csv", "train")]
+)
+def test_a_data_set_is_named_after_its_file_or_folder(train: str, name: str) -> None:
+    assert Plan(train, "t").dataset == name
