@@ -106,3 +106,9 @@ def test_an_error_inside_a_factory_is_not_mistaken_for_bad_settings(monkeypatch:
     monkeypatch.setattr(registry, "find", lambda kind, name: factory)
     with pytest.raises(TypeError, match="has no len"):
         build("strategies", "x(size=3)")
+
+
+@pytest.mark.parametrize("spec", ["auto(per_class=many)", "auto(per_class=1.5)", "auto(share=True)"])
+def test_a_setting_of_the_wrong_kind_is_one_clear_line(spec):
+    with pytest.raises(ConfigError, match=r"of 'auto\(.* must be (int|float); given"):
+        registry.build("strategies", spec)

@@ -12,10 +12,11 @@ from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any, Literal
 
-from tithe.errors import ConfigError, TitheError, UnknownNameError, near
+from tithe.errors import ConfigError, UnknownNameError, near
 
 Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks"]
 
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 _SPEC = re.compile(r"^(?P<name>[^()]+?)\s*(?:\((?P<settings>.*)\))?$", re.DOTALL)
 
 
@@ -110,9 +111,8 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
         signature(factory).bind(**given, **settings)
     except TypeError as error:
         raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
-    try:
-        return factory(**given, **settings)
-    except (TypeError, ValueError) as error:  # a setting of the wrong kind, such as auto(per_class=many)
-        if isinstance(error, TitheError):
-            raise
-        raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from error
+    for key, value in settings.items():
+        wanted = str(signature(factory).parameters[key].annotation) if key in signature(factory).parameters else ""
+        if wanted in _KINDS and not (isinstance(value, _KINDS[wanted]) and isinstance(value, bool) == (wanted == "bool")):
+            raise ConfigError(f"{key} of {spec!r} must be {wanted}; given {value!r}")
+    return factory(**given, **settings)

@@ -41,7 +41,10 @@ class Mix:
     @property
     def cold(self) -> Mix | None:
         """The mix of the cold parts, with the same shares; None where a part has none."""
-        cold = [(name, part.cold, share) for name, part, share in self.parts]
+        if all(part.cold is None for _, part, _ in self.parts):
+            return None
+        # A part that needs nothing, such as random, is its own cold part here.
+        cold = [(name, part.cold or (None if part.needs else part), share) for name, part, share in self.parts]
         found = tuple((name, part, share) for name, part, share in cold if part is not None)
         return Mix(found) if len(found) == len(cold) else None
 
