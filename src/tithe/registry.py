@@ -113,6 +113,8 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
         raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
     for key, value in settings.items():
         wanted = str(signature(factory).parameters[key].annotation) if key in signature(factory).parameters else ""
-        if wanted in _KINDS and not (isinstance(value, _KINDS[wanted]) and isinstance(value, bool) == (wanted == "bool")):
+        if wanted in _KINDS and not (
+            isinstance(value, _KINDS[wanted]) and isinstance(value, bool) == (wanted == "bool")
+        ):
             raise ConfigError(f"{key} of {spec!r} must be {wanted}; given {value!r}")
     return factory(**given, **settings)
