@@ -152,10 +152,11 @@ def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, f
     points, *others = arrays(count, classes, strategy in COMMITTEE)
     call = make(strategy, points, *others)
     before = start_peak()
-    begun = time.perf_counter()
-    chosen = call()
-    seconds = time.perf_counter() - begun
+    chosen, seconds = timed(call)
     extra = (memory("VmHWM") - before) / 1024
+    # Short calls suffer most from other work on the machine: the best of three.
+    for _ in range(2 if seconds < 2 else 0):
+        seconds = min(seconds, timed(call)[1])
     if len(set(chosen)) != CHOOSE:
         raise SystemExit(f"{who} {strategy} chose {len(set(chosen))} items, not {CHOOSE}")
     begun = time.perf_counter()
@@ -163,6 +164,13 @@ def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, f
         points @ points[row]
     floor = time.perf_counter() - begun
     return {"seconds": round(seconds, 4), "extra_mb": round(extra, 1), "floor_s": round(floor, 3)}
+
+
+def timed(call: Callable[[], list[Any]]) -> tuple[list[Any], float]:
+    """What a call returns, and its seconds."""
+    begun = time.perf_counter()
+    result = call()
+    return result, time.perf_counter() - begun
 
 
 def arrays(count: int, classes: int, committee: bool) -> tuple[Any, Any, Any, Any]:
