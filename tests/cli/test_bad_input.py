@@ -173,7 +173,7 @@ def test_test_rows_inside_train_are_a_note_with_their_count(
         (("--task", "choices"), "unknown task 'choices'; did you mean 'choice'"),
         (("--engine", "proceses"), "did you mean 'processes'"),
         (("--engine", "processes", "--workers", "-2"), "workers must be 1 or more"),
-        (("--stop", "budget(labels=many)"), "a budget is a number of labels above 0; given 'many'"),
+        (("--stop", "budget(labels=many)"), "labels of 'budget(labels=many)' must be float; given 'many'"),
         (("--stop", "budget"), "the settings of 'budget' do not fit"),
         (("--start", "no/such-model"), "cannot load the start 'no/such-model'"),
         (("--initial-strategy", "margin"), "needs a model, and there is none at first"),
