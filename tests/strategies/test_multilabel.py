@@ -1,6 +1,7 @@
 """The multi-label strategies against slow ones written from the papers, item by item."""
 
 import math
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -138,10 +139,9 @@ def test_the_exponent_does_change_from_pool_to_pool():
 
 
 def test_distances_of_sets_by_hand():
-    known = np.array([[1, 0, 0, 0]], bool)
-    same, opposite, independent = [1, 0, 0, 0], [0, 1, 1, 1], [1, 1, 0, 0]
-    found = set_distances(np.array([same, opposite, independent], bool), known).ravel()
-    # one of two in {a}: H = 0.811, H(other) = 1, joint over (1/4, 1/4, 1/2) = 1.5
+    # {a} of four labels against itself, against all others, and against {a, b}: H(a) = 0.811, H(a, b) = 1, and
+    # the pairs of entries fall into parts of 1/4, 1/4 and 1/2, so that their entropy is 1.5
+    found = set_distances(np.array([1, 3, 2]), np.array([1, 1, 1]), np.array([1, 0, 1]), 4)
     assert found == pytest.approx([0, 1, 2 - (0.8112781245 + 1) / 1.5])
 
 
@@ -225,3 +225,23 @@ def test_a_mix_is_for_the_tasks_that_all_its_parts_are_for():
     assert mix(margin=1, random=1).tasks is None
     assert mix(margin=1, cvirs=1).tasks == frozenset({"multilabel"})
     assert mix(balanced_margin=1, cvirs=1).tasks == frozenset()
+
+
+def test_a_large_pool_costs_no_second_matrix():
+    rng = stream(0, "memory")
+    count, width = 20_000, 60
+    names = tuple(f"l{column:02d}" for column in range(width))
+    ids = [f"{row:05d}" for row in range(count)]
+    proba = rng.random((count, width), dtype=np.float32)
+    labelled = {one: frozenset(np.array(names)[rng.random(width) < 0.1].tolist()) for one in ids[:500]}
+    pool = Pool.from_views(ids, proba=proba, labelled=labelled, task=MultiLabel(names))
+    pool.candidates  # noqa: B018  # sorted ids are the pool's own cost
+    for strategy in ALL:
+        strategy.select(pool_of(proba[:3, :6], [["u"]]), 1, stream(0))  # imports are not what is measured
+        tracemalloc.start()
+        try:
+            strategy.select(pool, 50, stream(0))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 16e6, strategy  # blocks of 4 MB in float64 and vectors; all pairs would be 80 MB and more

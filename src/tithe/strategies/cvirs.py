@@ -70,23 +70,18 @@ def borda(proba: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
     return np.asarray(points / (proba.shape[1] * max(len(rows) - 1, 1)))
 
 
-def set_distances(some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(g, m) in [0, 1], between sets given as rows of L entries.
+def set_distances(here: NDArray[Any], there: NDArray[Any], both: NDArray[Any], width: int) -> NDArray[np.float64]:
+    """In [0, 1], between sets of `here` and `there` of `width` labels, `both` of them shared; the counts broadcast.
 
-    >>> sets = np.array([[True, False, False, False], [False, True, True, True], [True, True, False, False]])
-    >>> set_distances(sets, sets[:1]).round(3).ravel().tolist()
+    >>> set_distances(np.array([1, 3, 2]), np.array([1, 1, 1]), np.array([1, 0, 1]), 4).round(3).tolist()
     [0.0, 1.0, 0.792]
     """
-    width = some.shape[1]
     entropy = _entropies(width)
-    # Sums of zeros and ones are exact in float32.
-    both = (some.astype(np.float32) @ others.T.astype(np.float32)).astype(np.int64)
-    here, there = some.sum(axis=1)[:, None], others.sum(axis=1)[None, :]
-    apart = here + there - 2 * both
-    joint = entropy[both] + entropy[here - both] + entropy[there - both] + entropy[width - both - apart]
-    alone = (entropy[here] + entropy[width - here]) + (entropy[there] + entropy[width - there])
-    shared = np.divide(alone, joint, out=np.full(joint.shape, 2.0), where=joint > 0)
-    return np.where(apart == width, 1.0, np.clip(2.0 - shared, 0.0, 1.0))
+    cells = (both, here - both, there - both, width - here - there + both)
+    joint = sum(entropy[np.clip(cell, 0, width)] for cell in cells)  # counts that no two sets have may leave the range
+    alone = entropy[here] + entropy[width - here] + entropy[there] + entropy[width - there]
+    shared = np.divide(alone, joint, out=np.full(np.shape(joint), 2.0), where=joint > 0)
+    return np.where(here + there - 2 * both == width, 1.0, np.clip(2.0 - shared, 0.0, 1.0))
 
 
 def _entropies(width: int) -> NDArray[np.float64]:
@@ -116,14 +111,25 @@ def _unlike(proba: NDArray[Any], rows: Rows, known: NDArray[np.bool_]) -> NDArra
         packed[start : start + step] = np.packbits(proba[rows[start : start + step]] >= 0.5, axis=1)
     guesses, place, _ = _distinct(packed)
     seen, _, counts = _distinct(np.packbits(known, axis=1))
-    others = np.unpackbits(seen, axis=1, count=width).astype(bool)
-    weights = counts / counts.sum()
-    means = np.empty(len(guesses))
-    step = block_rows(max(len(others), width))
-    for start in range(0, len(guesses), step):
-        some = np.unpackbits(guesses[start : start + step], axis=1, count=width).astype(bool)
-        means[start : start + step] = set_distances(some, others) @ weights
+    others = _unpacked(seen, width)
+    sizes, kind = np.unique(others.sum(axis=1).astype(np.int64), return_inverse=True)
+    shared = np.arange(sizes[-1] + 1)
+    means, step = np.empty(len(guesses)), block_rows(max(len(others), width))
+    count = np.bitwise_count(guesses).sum(axis=1, dtype=np.int64)
+    for size in np.unique(count):
+        # A distance depends on three counts alone: for guesses of one size a small table holds them all.
+        table = set_distances(np.array(size), sizes[:, None], shared[None, :], width).ravel()
+        alike = np.flatnonzero(count == size)
+        for start in range(0, len(alike), step):
+            some = alike[start : start + step]
+            both = (_unpacked(guesses[some], width) @ others.T).astype(np.int64)  # exact in float32
+            both += kind * len(shared)
+            means[some] = table[both] @ (counts / counts.sum())
     return np.asarray(means[place])
+
+
+def _unpacked(packed: NDArray[np.uint8], width: int) -> NDArray[np.float32]:
+    return np.unpackbits(packed, axis=1, count=width).astype(np.float32)
 
 
 def _distinct(packed: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Rows, Rows]:
