@@ -192,3 +192,29 @@ def test_a_view_that_the_kit_cannot_make_is_named():
     with pytest.raises(ConformanceError, match="moonlight"):
         check_strategy(Strange())
     assert check_strategy(Strange(), views={"moonlight": lambda rng, rows: rng.random((rows, 2))}) == list(CHECKS)
+
+
+def test_a_strategy_is_tried_on_pools_of_the_tasks_that_it_names():
+    seen = set()
+
+    class Watching(Uncertainty):
+        tasks = frozenset({"choice", "multilabel"})
+
+        def select(self, pool, n, rng):
+            seen.add((pool.task.name, *{type(label) for label in pool.answers.values()}))
+            return super().select(pool, n, rng)
+
+    check_strategy(Watching())
+    assert {("choice", str), ("multilabel", frozenset)} <= seen
+
+
+@pytest.mark.parametrize("tasks", [{"dreams", "choice"}, set()])
+def test_tasks_that_the_kit_cannot_make_are_named(tasks):
+    class Strange(Uncertainty):
+        pass
+
+    Strange.tasks = frozenset(tasks)
+    with pytest.raises(
+        ConformanceError, match=r"tasks that the kit cannot make: (choice, dreams|none); there are: choice"
+    ):
+        check_strategy(Strange())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,17 @@ def test_an_id_means_the_same_item_however_the_file_is_sorted(example: Any) -> N
         log = Log([Declared("choice", task.labels), Added(Items(list(items.ids), list(items.texts)))])
         found.append(ids(log.snapshot(), Recipe(start="lexical", strategy="random"), n=20))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        ("cvirs", "the strategy 'cvirs' is for multilabel only, and the task is choice"),
+        ("mix(random=1,lci=1)", "is for multilabel only, and the task is choice"),
+        ("mix(balanced_margin=1,lci=1)", "is for no task at all, and the task is choice"),
+    ],
+)
+def test_a_strategy_of_another_task_is_an_error_before_any_work(example: Any, strategy: str, said: str) -> None:
+    recipe = Recipe(start="minilm+lexical", strategy=strategy)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        propose(log_of(example, 30).snapshot(), recipe, seed=0, n=3, workshop=Workshop(Untouchable(None)))

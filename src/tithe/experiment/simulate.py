@@ -19,7 +19,7 @@ from tithe.experiment.plan import Plan
 from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
 from tithe.experiment.world import World, data_digest, starts_of, warm_up, world_of
-from tithe.loop.propose import check_needs, strategy_of
+from tithe.loop.propose import check_needs, check_task, strategy_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
 from tithe.views import default_root
@@ -113,9 +113,11 @@ def simulate(
 
 
 def check(plan: Plan, world: World) -> None:
-    """Raises, before any work, for unknown names and for needs that nothing provides."""
+    """Raises, before any work, for unknown names, strategies of another task and needs that nothing provides."""
     for spec in plan.stop:
         registry.build("stops", spec)
+    for spec in (*plan.strategies, plan.initial_strategy):
+        check_task(strategy_of(spec), world.task.name, f"the strategy {spec!r}")
     for start_spec in starts_of(plan):
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:

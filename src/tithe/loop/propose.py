@@ -18,7 +18,7 @@ from tithe.loop.workshop import Workshop
 from tithe.models import Model, Start, Trainer
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
-from tithe.strategies import Strategy
+from tithe.strategies import Strategy, tasks_of
 from tithe.strategies.named import strategy as named
 from tithe.types import Examples, Label, Selection, in_words
 
@@ -72,6 +72,14 @@ def task_of(snapshot: Snapshot) -> Task:
     return task
 
 
+def check_task(strategy: Strategy, task: str, name: str = "the strategy") -> None:
+    """Raises ConfigError, before any work, where the strategy is not for tasks of this name."""
+    fitting = tasks_of(strategy)
+    if fitting is not None and task not in fitting:
+        meant = f"for {' and '.join(sorted(fitting))} only" if fitting else "for no task at all"
+        raise ConfigError(f"{name} is {meant}, and the task is {task}; margin, entropy and random fit every task")
+
+
 def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = "the strategy") -> None:
     """Raises NeedsError, before any work, where start and trainer do not give what strategy and trainer need."""
     if not trainer.needs_any & start.provides:
@@ -98,7 +106,7 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
 
     Raises:
         NeedsError: a view is needed that nothing provides (before any work).
-        ConfigError: the log declares no task, or n is negative.
+        ConfigError: the log declares no task, the strategy is for another one, or n is negative.
 
     Where the answers hold fewer than two labels no model can be trained: the strategy's own cold start chooses, or
     else the recipe's `initial_strategy`, and `Round.cold` says so.
@@ -108,6 +116,7 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
     workshop = workshop or Workshop()
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
+    check_task(strategy, task.name, f"the strategy {recipe.strategy!r}")
     trainer: Trainer = registry.build("trainers", recipe.trainer)
     start = workshop.start(recipe.start, snapshot.items)
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")

@@ -20,6 +20,9 @@ class Strategy(Protocol):
 
     `needs` names the views that `select` reads. `cold` is the strategy to use while no model can be trained, where
     this one chooses its own first batch (itself, or a part of it); None where it takes the shared first batch.
+
+    A strategy that fits some tasks only may name them in a further attribute `tasks`, as in
+    `tasks: ClassVar[frozenset[str]] = frozenset({"multilabel"})`; see `tasks_of`.
     """
 
     @property
@@ -30,3 +33,8 @@ class Strategy(Protocol):
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """The n candidates to ask next, best first; all of them where fewer are left."""
+
+
+def tasks_of(strategy: Strategy) -> frozenset[str] | None:
+    """The names of the tasks that a strategy is for; None where it does not say, which means any."""
+    return getattr(strategy, "tasks", None)

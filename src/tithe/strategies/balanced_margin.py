@@ -43,6 +43,7 @@ class BalancedMargin:
 
     needs: ClassVar[frozenset[View]] = frozenset({"proba"})
     cold: ClassVar[None] = None
+    tasks: ClassVar[frozenset[str]] = frozenset({"choice"})
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates, the least sure of each predicted class."""

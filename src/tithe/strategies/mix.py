@@ -10,7 +10,7 @@ import numpy as np
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies import Strategy
+from tithe.strategies import Strategy, tasks_of
 from tithe.strategies.named import strategy
 from tithe.strategies.quotas import interleaved, portions
 from tithe.strategies.ranking import wanted
@@ -37,6 +37,12 @@ class Mix:
     def needs(self) -> frozenset[View]:
         """What any part needs."""
         return frozenset[View]().union(*(part.needs for _, part, _ in self.parts))
+
+    @property
+    def tasks(self) -> frozenset[str] | None:
+        """The tasks that all parts are for; None, for any, where no part says."""
+        said = [tasks for _, part, _ in self.parts if (tasks := tasks_of(part)) is not None]
+        return frozenset.intersection(*said) if said else None
 
     @property
     def cold(self) -> Mix | None:

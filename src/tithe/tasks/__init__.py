@@ -30,8 +30,8 @@ class Task(Protocol):
     def check(self, label: Label) -> Label:
         """The label in its own form. Raises LabelError where it is not one of the task's."""
 
-    def encode(self, labels: Sequence[Label]) -> NDArray[np.int64]:
-        """Labels as an array; (n,) columns for choice, -1 for a label that was never declared."""
+    def encode(self, labels: Sequence[Label]) -> NDArray[Any]:
+        """Labels as an array: (n,) columns for choice, -1 for a label never declared; (n, L) whether each applies."""
 
     def decode(self, output: NDArray[np.floating[Any]]) -> list[Label]:
         """The most probable label for each row of an output (n, C)."""

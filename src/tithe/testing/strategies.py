@@ -12,9 +12,9 @@ from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.pool import Array
 from tithe.rng import stream
-from tithe.strategies import Strategy
+from tithe.strategies import Strategy, tasks_of
 from tithe.testing.conformance import ConformanceError, expect, run_checks
-from tithe.testing.worlds import MAKERS, Maker, World, make_world, rows_of
+from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, rows_of
 from tithe.types import Selection, View
 
 
@@ -25,6 +25,8 @@ def check_strategy(
     views: Mapping[View, Maker] | None = None,
 ) -> list[str]:
     """The names of the checks that the strategy passed.
+
+    It is tried on pools of each task that its attribute `tasks` names, and of `choice` where it has none.
 
     Args:
         strategy: a registered name (with settings, if need be), a strategy, or what makes one.
@@ -40,14 +42,22 @@ def check_strategy(
     part: Any = registry.build("strategies", strategy) if isinstance(strategy, str) else strategy
     if isinstance(part, type) or not hasattr(part, "select"):
         part = part()
-    makers = {**MAKERS, **(views or {})}
-    unknown = sorted(part.needs - makers.keys())
+    unknown = sorted(part.needs - MAKERS.keys() - (views or {}).keys())
     if unknown:
         raise ConformanceError(
             f"{part!r} needs views that the kit cannot make: {', '.join(unknown)}; "
             "pass views={name: function(rng, count)} to check_strategy"
         )
-    return run_checks(part, CHECKS, _Probe(part, seed, makers))
+    tasks = tasks_of(part)
+    tasks = frozenset({"choice"}) if tasks is None else tasks
+    if not tasks or tasks - KINDS.keys():
+        named = ", ".join(sorted(tasks)) or "none"
+        raise ConformanceError(
+            f"{part!r} is for tasks that the kit cannot make: {named}; there are: {', '.join(KINDS)}"
+        )
+    for task in sorted(tasks):
+        run_checks(part, CHECKS, _Probe(part, seed, {**MAKERS, **KINDS[task].makers, **(views or {})}, task))
+    return list(CHECKS)
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,10 @@ class _Probe:
     strategy: Strategy
     seed: int
     makers: Mapping[View, Maker]
+    task: str = "choice"
 
     def world(self, *, count: int = 60, labelled: int = 10) -> World:
-        return make_world(self.makers, self.seed, count=count, labelled=labelled)
+        return make_world(self.makers, self.seed, count=count, labelled=labelled, task=self.task)
 
     def select(self, world: World, n: int = 7, path: str = "select") -> Selection:
         return self.strategy.select(world.pool(), n, stream(self.seed, "testing", path))
@@ -145,12 +156,12 @@ def _keeps_settings(probe: _Probe) -> None:
 
 def _none_left(probe: _Probe) -> None:
     world = probe.world()
-    probe.sound(replace(world, labels=dict.fromkeys(world.ids, "a"), pending=frozenset()), 5)
+    probe.sound(world.answered(world.ids), 5)
 
 
 def _one_left(probe: _Probe) -> None:
     world = probe.world()
-    probe.sound(replace(world, labels=dict.fromkeys(world.ids[1:], "a"), pending=frozenset()), 5)
+    probe.sound(world.answered(world.ids[1:]), 5)
 
 
 def _nothing_labelled(probe: _Probe) -> None:

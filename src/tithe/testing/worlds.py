@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from tithe.pool import Array, Pool
 from tithe.rng import stream
+from tithe.tasks import Task
 from tithe.tasks.choice import Choice
-from tithe.types import Items, View
+from tithe.tasks.multilabel import MultiLabel
+from tithe.types import Items, Label, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -39,6 +41,16 @@ def committee(rng: Generator, count: int) -> NDArray[Any]:
     return np.stack([proba(rng, count) for _ in range(4)])
 
 
+def independent(rng: Generator, count: int) -> NDArray[Any]:
+    """(count, 3), where a row need not add up to 1."""
+    return rng.random((count, 3)).astype(np.float32)
+
+
+def independent_committee(rng: Generator, count: int) -> NDArray[Any]:
+    """(4, count, 3)."""
+    return np.stack([independent(rng, count) for _ in range(4)])
+
+
 def lexical(rng: Generator, count: int) -> Array:
     """(count, 40), sparse, a third of it counts."""
     from scipy.sparse import csr_matrix
@@ -54,22 +66,43 @@ MAKERS: Mapping[View, Maker] = {
 }
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A task, labels of it that come round, and the views that look otherwise than for a choice."""
+
+    task: Task
+    labels: tuple[Label, ...]
+    makers: Mapping[View, Maker] = field(default_factory=dict)
+
+
+KINDS: Mapping[str, Kind] = {
+    "choice": Kind(Choice(LABELS), LABELS),
+    "multilabel": Kind(
+        MultiLabel(LABELS),
+        (frozenset({"a"}), frozenset({"b", "c"}), frozenset(), frozenset(LABELS)),
+        {"proba": independent, "committee": independent_committee},
+    ),
+}
+"""The tasks that the kit can make worlds of, by name."""
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """Items with their views, labels and pending ids; `asked` collects the views that pools of it were asked for."""
 
     ids: tuple[str, ...]
     views: Mapping[View, Array]
-    labels: Mapping[str, str]
+    labels: Mapping[str, Label]
     pending: frozenset[str] = frozenset()
     labels_known: bool = True
+    kind: Kind = KINDS["choice"]
     asked: set[View] = field(default_factory=set)
 
     def pool(self) -> Pool:
         """A fresh pool. Its arrays cannot be written to."""
         return Pool(
             Items(self.ids, [f"text of {one}" for one in self.ids]),
-            task=Choice(LABELS),
+            task=self.kind.task,
             labels=self.labels if self.labels_known else dict.fromkeys(self.labels, ""),
             unavailable=self.pending,
             views={name: self._source(name, array) for name, array in self.views.items()},
@@ -84,6 +117,11 @@ class World:
             return array
 
         return give
+
+    def answered(self, ids: tuple[str, ...]) -> World:
+        """The same items with these labelled, and none pending."""
+        known = self.kind.labels
+        return replace(self, labels={one: known[row % len(known)] for row, one in enumerate(ids)}, pending=frozenset())
 
     def permuted(self, order: NDArray[np.int64]) -> World:
         """The same items in another order."""
@@ -104,11 +142,13 @@ def rows_of(name: View, array: Array, rows: NDArray[np.int64]) -> Array:
     return array[:, rows] if name == "committee" else array[rows]
 
 
-def make_world(makers: Mapping[View, Maker], seed: int, *, count: int = 60, labelled: int = 10) -> World:
+def make_world(
+    makers: Mapping[View, Maker], seed: int, *, count: int = 60, labelled: int = 10, task: str = "choice"
+) -> World:
     """A world of `count` items, of which some are labelled and three are pending."""
     rng = stream(seed, "testing", "world", count, labelled)
     # Shuffled, so that the order of the ids is not the order of the rows.
     ids = tuple(f"item-{number:04d}" for number in rng.permutation(count))
     views = {name: maker(rng, count) for name, maker in makers.items()}
-    labels = {one: LABELS[number % 3] for number, one in enumerate(ids[:labelled])}
-    return World(ids, views, labels, frozenset(ids[labelled : labelled + 3]))
+    world = World(ids, views, {}, kind=KINDS[task]).answered(ids[:labelled])
+    return replace(world, pending=frozenset(ids[labelled : labelled + 3]))
