@@ -166,7 +166,7 @@ def test_test_rows_inside_train_are_a_note_with_their_count(
         (("--seeds", "two"), "Invalid value for '--seeds'"),
         (("--subsample", "1.5"), "a share above 0"),
         (("--strategy", "random,margn"), "unknown strategy 'margn'; did you mean 'margin'?"),
-        (("--strategy", "zzz"), "unknown strategy 'zzz'; there are: auto, badge"),
+        (("--strategy", "zzz"), "unknown strategy 'zzz'; there are: adaptive, auto"),
         (("--strategy", "auto(share=7)"), "auto takes"),
         (("--strategy", "auto(size=7)"), "the settings of 'auto(size=7)' do not fit"),
         (("--trainer", "linaer"), "did you mean 'linear'"),
