@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator
 
 from tithe.engines import Job, Result
+from tithe.errors import JobError, TitheError
 
 
 class Inline:
@@ -15,9 +17,16 @@ class Inline:
     """
 
     def map(self, jobs: Iterable[Job], *, stackable: bool) -> Iterator[Result]:
-        """Results in the order of the jobs. A failing job's own error comes through, with its traceback."""
+        """Results in the order of the jobs. Raises JobError where a job fails."""
         for job in jobs:
-            yield Result(job.key, job.function(*job.arguments))
+            try:
+                value = job.function(*job.arguments)
+            except TitheError:
+                raise
+            except Exception as error:
+                trouble = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+                raise JobError(f"the job {job.key!r} failed: {trouble}") from error
+            yield Result(job.key, value)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -1,0 +1,63 @@
+"""Points in clouds that are easy to tell apart, as items with labels and as a start that gives their views."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tithe.errors import NeedsError
+from tithe.rng import stream
+from tithe.types import Floats, Items, Label, View
+
+_DIMS = 8
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """A cloud for each label."""
+
+    seed: int
+    labels: tuple[Label, ...]
+
+    def draw(self, part: str, per_cloud: int) -> tuple[Items, list[Label]]:
+        """So many items of each cloud, the clouds in turn; the text says which cloud and which point of it."""
+        clouds = [cloud for _ in range(per_cloud) for cloud in range(len(self.labels))]
+        texts = [f"cloud {cloud} point {row} of {part}" for row, cloud in enumerate(clouds)]
+        # Shuffled, so that the order of the ids is not the order of the rows.
+        numbers = stream(self.seed, "testing", part, len(texts)).permutation(len(texts))
+        return Items([f"{part}-{number:04d}" for number in numbers], texts), [self.labels[cloud] for cloud in clouds]
+
+
+@dataclass(frozen=True)
+class CloudStart:
+    """A start of given arrays: a row depends on the seed, the view's name and the item's text alone."""
+
+    seed: int
+    provides: frozenset[View]
+
+    @property
+    def fingerprint(self) -> str:
+        """Its settings, in words."""
+        return f"clouds {self.seed} {sorted(self.provides)}"
+
+    def view(self, name: View, items: Items) -> Floats:
+        """(n, 8): a cloud's middle and some noise. Cannot be written to."""
+        if name not in self.provides:
+            raise NeedsError(f"this start gives {', '.join(sorted(self.provides))}; not {name!r}")
+        rows = np.zeros((len(items), _DIMS), np.float32)
+        for row, text in enumerate(items.texts):
+            middle = stream(self.seed, "cloud", name, text.split()[1]).standard_normal(_DIMS)
+            noise = stream(self.seed, "noise", name, text).standard_normal(_DIMS)
+            rows[row] = 2 * middle / np.linalg.norm(middle) + 0.3 * noise
+        rows.setflags(write=False)
+        return rows
+
+    def save(self, into: Path) -> dict[str, Any]:
+        """Its settings, in a file as well."""
+        settings = {"seed": self.seed, "provides": sorted(self.provides)}
+        (into / "clouds.json").write_text(json.dumps(settings), "utf-8")
+        return settings

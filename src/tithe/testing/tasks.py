@@ -1,0 +1,200 @@
+"""The conformance kit for tasks: what a label means, how sure an output is, how a guess is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tithe import registry
+from tithe.errors import LabelError
+from tithe.tasks import Measure, Task
+from tithe.testing.conformance import expect, run_checks
+from tithe.types import Item, Label
+
+LABELS = ("apple", "pear", "plum")
+"""What a task that is given by name is declared with."""
+
+STRANGE = "a label that nobody declared"
+
+
+def check_task(task: str | Task) -> list[str]:
+    """The names of the checks that the task passed.
+
+    The kit makes outputs (n, C), a column for each declared label: rows adding up to 1 where `encode` gives columns
+    (n,), and columns by themselves where it gives zeros and ones (n, C).
+
+    Args:
+        task: a registered name, tried with three labels, or a task.
+
+    Raises:
+        ConformanceError: at the first check that fails; says what was expected and given.
+
+    >>> "refuses an undeclared label" in check_task("choice")
+    True
+    """
+    part: Task = registry.build("tasks", task, labels=LABELS) if isinstance(task, str) else task
+    return run_checks(part, CHECKS, part)
+
+
+def exclusive(task: Task) -> bool:
+    """Whether an item has exactly one label: then labels are encoded as columns (n,), and rows add up to 1."""
+    count = len(task.labels)
+    codes = task.encode(task.decode(np.eye(count, dtype=np.float32)))
+    expect(codes.shape in ((count,), (count, count)), f"an encoding ({count},) or {count, count}", codes.shape)
+    return codes.ndim == 1
+
+
+def sure_outputs(task: Task) -> NDArray[np.float32]:
+    """(n, C) outputs without a doubt, all different: each label alone; then none and two, where that may be."""
+    count = len(task.labels)
+    rows = [np.eye(count, dtype=np.float32)]
+    if not exclusive(task):
+        rows.append(np.zeros((1, count), np.float32))
+        if count > 1:
+            rows.append((np.arange(count) < 2).astype(np.float32)[None])
+    return np.concatenate(rows)
+
+
+def strange_label(task: Task) -> Label:
+    """A label of the task's kind that it does not have."""
+    return STRANGE if exclusive(task) else frozenset({STRANGE})
+
+
+def main_metric(task: Task, truth: list[Label], output: NDArray[Any], guess: list[Label] | None = None) -> float:
+    """The first of the task's metrics."""
+    scores = task.score(truth, output, guess)
+    expect(bool(scores), "at least one metric", scores)
+    return next(iter(scores.values()))
+
+
+def _flattest(task: Task) -> NDArray[np.float32]:
+    count = len(task.labels)
+    return np.full((1, count), 1 / count if exclusive(task) else 0.5, np.float32)
+
+
+def _is_declared(task: Task) -> None:
+    expect(isinstance(task.name, str) and bool(task.name), "a name", repr(task.name))
+    labels: object = task.labels
+    expect(isinstance(labels, tuple) and len(task.labels) > 0, "a tuple of labels", repr(labels))
+    expect(len(set(task.labels)) == len(task.labels), "no label twice", labels)
+
+
+def _own_form(task: Task) -> None:
+    for label in task.decode(sure_outputs(task)):
+        given = task.check(label)
+        expect(given == label and type(given) is type(label), f"{label!r}, as it was decoded", repr(given))
+
+
+def _round_trip(task: Task) -> None:
+    sure = sure_outputs(task)
+    labels = task.decode(sure)
+    expect(len(labels) == len(sure), f"{len(sure)} labels for {len(sure)} rows", len(labels))
+    expect(len(set(labels)) == len(sure), "a label of its own for each sure output", labels)
+    codes = task.encode([task.check(label) for label in labels])
+    back = np.eye(len(task.labels))[codes] if exclusive(task) else np.asarray(codes, float)
+    expect(np.array_equal(back, sure), f"the encoding of decoded labels to give back\n{sure}", f"\n{back}")
+
+
+def _columns(task: Task) -> None:
+    """Column c belongs to label c: models and reports count on it."""
+    for label, found in zip(task.labels, task.decode(np.eye(len(task.labels), dtype=np.float32)), strict=True):
+        alone: Label = label if isinstance(found, str) else frozenset({label})
+        expect(found == alone, f"{alone!r} for its own column", repr(found))
+
+
+def _undeclared(task: Task) -> None:
+    try:
+        given = task.check(strange_label(task))
+    except LabelError as error:
+        expect(STRANGE in str(error), "an error that names the label", error)
+        return
+    expect(False, "a LabelError for an undeclared label", repr(given))
+
+
+def _uncertainty(task: Task) -> None:
+    """The flattest output is the least sure, an output without a doubt the surest, and others lie between."""
+    sure, flat = sure_outputs(task), _flattest(task)
+    single = np.concatenate([flat, 0.3 * flat + 0.7 * sure[:1], sure]).astype(np.float32)
+    both: tuple[NDArray[np.floating[Any]], ...] = (single, single.astype(np.float64))
+    for outputs in both:
+        outputs.setflags(write=False)
+        for measure in get_args(Measure):
+            given = task.uncertainty(outputs, measure)
+            expect(given.shape == (len(outputs),), f"{(len(outputs),)} for {measure}", given.shape)
+            expect(bool(np.isfinite(given).all()), f"finite numbers for {measure}", given)
+            if len(task.labels) > 1 or not exclusive(task):
+                expect(given[0] > given[1] + 1e-6, f"the flattest output to be the least sure by {measure}", given)
+                expect(given[1] > given[2:].max() + 1e-6, f"sure outputs to be the surest by {measure}", given)
+
+
+def _unknown_measure(task: Task) -> None:
+    unknown: Any = "moonlight"
+    try:
+        given = task.uncertainty(_flattest(task), unknown)
+    except ValueError:
+        return
+    expect(False, "a LabelError or ConfigError for an unknown measure", given)
+
+
+def _score(task: Task) -> None:
+    sure = np.repeat(sure_outputs(task), 3, axis=0)
+    truth = task.decode(sure)
+    scores = task.score(truth, sure)
+    wrong_kind = {name: value for name, value in scores.items() if not isinstance(value, float)}
+    expect(not wrong_kind, "metrics that are floats", wrong_kind)
+    best = main_metric(task, truth, sure)
+    expect(abs(best - 1) < 1e-9, f"1 as the {next(iter(scores))} of a perfect output", best)
+    less = main_metric(task, truth, np.roll(sure, 3, axis=0))
+    expect(less < best, "less than 1 where outputs are wrong", less)
+
+
+def _score_of_a_guess(task: Task) -> None:
+    sure = sure_outputs(task)
+    truth = task.decode(sure)
+    wrong = main_metric(task, truth, sure, truth[1:] + truth[:1])
+    expect(wrong < 1, "less than 1 for a wrong `guess`, whatever the output", wrong)
+    right = main_metric(task, truth, np.roll(sure, 1, axis=0), truth)
+    expect(abs(right - 1) < 1e-9, "1 for a right `guess`, whatever the output", right)
+
+
+def _undeclared_truth(task: Task) -> None:
+    sure = sure_outputs(task)
+    truth = [strange_label(task), *task.decode(sure)[1:]]
+    given = main_metric(task, truth, sure)
+    expect(given < 1, "a true label that was never declared to count as wrong", given)
+
+
+def _distance(task: Task) -> None:
+    labels = task.decode(sure_outputs(task))
+    for a in labels:
+        for b in labels:
+            there, back = task.distance(a, b), task.distance(b, a)
+            expect(there == back, f"the same distance both ways between {a!r} and {b!r}", (there, back))
+            expect(0 <= there <= 1, f"a distance in [0, 1] between {a!r} and {b!r}", there)
+            expect((there == 0) == (a == b), f"0 for equal labels alone; {a!r} and {b!r}", there)
+
+
+def _cost(task: Task) -> None:
+    for text in ("a", "two words", "many words " * 50):
+        given = task.cost(Item("1", text))
+        expect(bool(np.isfinite(given)) and given > 0, "a positive cost", given)
+
+
+CHECKS: Mapping[str, Callable[[Task], None]] = {
+    "has a name and labels": _is_declared,
+    "decodes each column to its label": _columns,
+    "takes its own labels as they are": _own_form,
+    "gives back what it encodes": _round_trip,
+    "refuses an undeclared label": _undeclared,
+    "is least sure of the flattest output": _uncertainty,
+    "refuses an unknown measure": _unknown_measure,
+    "scores a perfect output 1": _score,
+    "scores the guess that is given": _score_of_a_guess,
+    "counts an undeclared truth as wrong": _undeclared_truth,
+    "has a distance between labels": _distance,
+    "has a cost for each item": _cost,
+}
+"""What a task must do."""
