@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tithe.errors import ConfigError, DataError, NeedsError, UnknownItemError
 from tithe.pool import Pool
+from tithe.ragged import Ragged
 from tithe.tasks.choice import Choice
+from tithe.tasks.spans import Spans
 from tithe.types import Items
 
 IDS = ["d", "a", "c", "b"]
@@ -207,3 +209,20 @@ def test_a_pool_without_some_ids_shares_its_views_and_asks_the_others():
     unknown = Pool.from_views(["a", "b"], labelled=["a"]).without([])
     with pytest.raises(NeedsError):
         _ = unknown.answers
+
+
+def test_token_marginals_come_as_a_list_of_arrays_or_ragged() -> None:
+    marginals = [np.full((2, 3), 1 / 3), np.zeros((0, 3)), np.full((1, 3), 1 / 3)]
+    pool = Pool.from_views(list("abc"), proba=marginals, task=Spans(("PER",)))
+    assert isinstance(pool.view("proba"), Ragged)
+    assert pool.view("proba").lengths.tolist() == [2, 0, 1]
+    same = Pool.from_views(list("abc"), proba=Ragged.of(marginals), task=Spans(("PER",)))
+    assert same.view("proba").values.shape == (3, 3)
+    with pytest.raises(DataError, match=r"one array \(t, C\) for each of N = 2 items; given 3"):
+        Pool.from_views(list("ab"), proba=marginals)
+    with pytest.raises(DataError, match="each of the 5 tags"):
+        Pool.from_views(list("abc"), proba=marginals, task=Spans(("PER", "LOC")))
+    with pytest.raises(DataError, match="first in row 2"):
+        Pool.from_views(list("abc"), proba=[*marginals[:2], np.array([[0.5, np.nan, 0.5]])])
+    with pytest.raises(DataError, match="is a list of arrays"):
+        Pool.from_views(list("abc"), proba=np.full((3, 3), 1 / 3), task=Spans(("PER",)))

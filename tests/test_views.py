@@ -361,3 +361,9 @@ def test_the_root_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, tm
     assert default_root() == tmp_path / "tithe"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_root() == Path.home() / ".cache" / "tithe"
+
+
+def test_a_producer_sees_the_tokens_of_the_file() -> None:
+    items = Items(["b", "a"], ["so so", "so"], tokens=[((0, 2), (3, 5)), ((0, 2),)])
+    given = ViewStore().get(items, "p", "tokens", lambda some: np.array([[len(t)] for t in some.tokens or ()]))
+    assert given.tolist() == [[2], [1]]

@@ -17,11 +17,13 @@ _HOME = {
     "Examples": "tithe.types",
     "Item": "tithe.types",
     "Items": "tithe.types",
+    "MultiLabel": "tithe.tasks.multilabel",
     "Plan": "tithe.experiment.plan",
     "Pool": "tithe.pool",
     "Recipe": "tithe.loop.propose",
     "Selection": "tithe.types",
     "Span": "tithe.types",
+    "Spans": "tithe.tasks.spans",
     "TitheError": "tithe.errors",
     "load_model": "tithe.models.saving",
     "propose": "tithe.loop.propose",
@@ -39,11 +41,13 @@ __all__ = [
     "Examples",
     "Item",
     "Items",
+    "MultiLabel",
     "Plan",
     "Pool",
     "Recipe",
     "Selection",
     "Span",
+    "Spans",
     "TitheError",
     "__version__",
     "load_model",
@@ -69,6 +73,8 @@ if TYPE_CHECKING:
     from tithe.pool import read as read
     from tithe.strategies.named import strategy as strategy
     from tithe.tasks.choice import Choice as Choice
+    from tithe.tasks.multilabel import MultiLabel as MultiLabel
+    from tithe.tasks.spans import Spans as Spans
     from tithe.types import Example as Example
     from tithe.types import Examples as Examples
     from tithe.types import Item as Item

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tithe.ragged import Ragged
+
 Array: TypeAlias = Any
-"""A dense (N, ...) array or, for sparse views, a scipy CSR matrix of N rows."""
+"""A dense (N, ...) array; for sparse views a scipy CSR matrix of N rows, for those of tokens a `Ragged` of N rows."""
 
 
 class Pool:
@@ -216,7 +218,7 @@ class Pool:
         ids: Sequence[str],
         *,
         embeddings: NDArray[Any] | None = None,
-        proba: NDArray[Any] | None = None,
+        proba: NDArray[Any] | Ragged | Sequence[NDArray[Any]] | None = None,
         committee: NDArray[Any] | None = None,
         labelled: Iterable[str] | Mapping[str, Label] | None = None,
         task: Task | None = None,
@@ -226,7 +228,8 @@ class Pool:
         Args:
             ids: N different ids.
             embeddings: (N, d) floats.
-            proba: (N, C), a column for each declared label.
+            proba: (N, C), a column for each declared label; for spans N arrays (t, C) of token marginals, or a `Ragged`
+                of them, a column for each of the task's `tags`.
             committee: (m, N, C), one `proba` a member.
             labelled: the ids that have a label, or {id: label} for strategies that read the labels.
             task: needed only where the labels' names matter.
@@ -247,11 +250,8 @@ class Pool:
         given = {"embeddings": embeddings, "proba": proba, "committee": committee}
         arrays = {name: checked_view(name, array, len(ids)) for name, array in given.items() if array is not None}
         for name in ("proba", "committee"):
-            if task is not None and name in arrays and arrays[name].shape[-1] != len(task.labels):
-                raise DataError(
-                    f"{name} must have a column for each of the {len(task.labels)} declared labels; "
-                    f"given {arrays[name].shape}"
-                )
+            if task is not None and name in arrays:
+                _check_columns(name, arrays[name], task)
         known = isinstance(labelled, Mapping)
         # `labelled or ()` would ask a numpy array of ids whether it is true, which it refuses to say.
         plain = labelled if isinstance(labelled, Mapping) else dict.fromkeys(() if labelled is None else labelled, "")
@@ -260,6 +260,19 @@ class Pool:
         pool.rows(labels)  # an unknown id is told now, not when a strategy runs
         pool._ready = dict(arrays)
         return pool
+
+
+def _check_columns(name: str, array: Array, task: Task) -> None:
+    """Raises DataError where a view has not the columns of the task's outputs."""
+    from tithe.ragged import Ragged
+
+    tags: tuple[str, ...] | None = getattr(task, "tags", None)
+    if tags is not None and name == "proba" and not isinstance(array, Ragged):
+        raise DataError(f"{name} of a {task.name} task is a list of arrays (t, C), one an item; given {array.shape}")
+    shape = array.values.shape if isinstance(array, Ragged) else array.shape
+    if shape[-1] != len(tags or task.labels):
+        each = f"{len(tags)} tags, O and then B and I of each label" if tags else f"{len(task.labels)} declared labels"
+        raise DataError(f"{name} must have a column for each of the {each}; given {shape}")
 
 
 def read(path: str | Path, *, task: str | Task | None = None, **options: Any) -> Pool:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Item:
 
     id: str
     text: str
+    tokens: tuple[tuple[int, int], ...] | None = None
+    """The (start, end) of its file's own tokens in code points; None where the file has none."""
 
 
 class Example(NamedTuple):
@@ -101,10 +104,10 @@ class Items(Sequence[Item]):
         return len(self.ids)
 
     def __getitem__(self, row: int) -> Item:  # type: ignore[override]  # slices: use take()
-        return Item(self.ids[row], self.texts[row])
+        return Item(self.ids[row], self.texts[row], None if self.tokens is None else self.tokens[row])
 
     def __iter__(self) -> Iterator[Item]:
-        return map(Item, self.ids, self.texts)
+        return map(Item, self.ids, self.texts, repeat(None) if self.tokens is None else self.tokens)
 
     def take(self, rows: Rows) -> Items:
         """The items at these rows; remembers the whole that it was cut from."""

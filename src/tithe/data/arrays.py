@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tithe.errors import DataError
+
+if TYPE_CHECKING:
+    from tithe.ragged import Ragged
 
 _SHAPES = {"embeddings": ("N", "d"), "proba": ("N", "C"), "committee": ("m", "N", "C")}
 
@@ -17,6 +20,10 @@ def checked_view(name: str, array: Any, count: int) -> Any:
     """
     import numpy as np
 
+    from tithe.ragged import Ragged
+
+    if name == "proba" and (isinstance(array, Ragged) or _is_list_of_rows(array)):
+        return _checked_ragged(name, array if isinstance(array, Ragged) else Ragged.of(array), count)
     array = np.asarray(array)
     shape = _SHAPES[name]
     wanted = f"({', '.join(shape)}) with N = {count}"
@@ -33,3 +40,23 @@ def checked_view(name: str, array: Any, count: int) -> Any:
             row = start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise DataError(f"{name} holds NaN or infinity, first in row {row % count}; remove or replace such rows")
     return array
+
+
+def _is_list_of_rows(array: Any) -> bool:
+    """Whether it is a list of tables, one for each item, as token marginals are."""
+    return isinstance(array, list | tuple) and bool(array) and all(getattr(one, "ndim", 0) == 2 for one in array)
+
+
+def _checked_ragged(name: str, ragged: Ragged, count: int) -> Ragged:
+    import numpy as np
+
+    values = ragged.values
+    if len(ragged) != count:
+        raise DataError(f"{name} must have one array (t, C) for each of N = {count} items; given {len(ragged)}")
+    if values.ndim != 2 or values.shape[1] == 0 or values.dtype.kind not in "fiu":
+        raise DataError(f"{name} must hold numbers in rows (t, C); given {values.dtype} in the shape {values.shape}")
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        row = int(np.searchsorted(ragged.splits, np.flatnonzero(bad)[0], side="right")) - 1
+        raise DataError(f"{name} holds NaN or infinity, first in row {row}; remove or replace such rows")
+    return ragged

@@ -8,9 +8,9 @@ from typing import NamedTuple, NoReturn
 
 from tithe.data import Table
 from tithe.data.columns import refuse_unlabelled, some, texts_of
-from tithe.data.tags import detect, faults, tags_to_spans
-from tithe.data.tokens import Tokens, joined
 from tithe.errors import ColumnError, DataError
+from tithe.tasks.tags import detect, faults, tags_to_spans
+from tithe.tokens import Tokens, joined
 from tithe.types import Label, Span
 
 

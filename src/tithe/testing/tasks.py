@@ -6,25 +6,35 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tithe import registry
 from tithe.errors import LabelError
 from tithe.tasks import Measure, Task
 from tithe.testing.conformance import expect, run_checks
-from tithe.types import Item, Label
+from tithe.testing.outputs import (
+    PLACES,
+    STRANGE,
+    Output,
+    columns_alone,
+    ever_surer,
+    exclusive,
+    flattest,
+    has_tags,
+    strange_label,
+    sure_outputs,
+)
+from tithe.types import Item, Label, Span, names_in
 
 LABELS = ("apple", "pear", "plum")
 """What a task that is given by name is declared with."""
-
-STRANGE = "a label that nobody declared"
 
 
 def check_task(task: str | Task) -> list[str]:
     """The names of the checks that the task passed.
 
     The kit makes outputs (n, C), a column for each declared label: rows adding up to 1 where `encode` gives columns
-    (n,), and columns by themselves where it gives zeros and ones (n, C).
+    (n,), and columns by themselves where it gives zeros and ones (n, C). For a task with `tags` it makes ragged rows of
+    two tokens, with a column for each of `tags`.
 
     Args:
         task: a registered name, tried with three labels, or a task.
@@ -39,40 +49,11 @@ def check_task(task: str | Task) -> list[str]:
     return run_checks(part, CHECKS, part)
 
 
-def exclusive(task: Task) -> bool:
-    """Whether an item has exactly one label: then labels are encoded as columns (n,), and rows add up to 1."""
-    count = len(task.labels)
-    codes = task.encode(task.decode(np.eye(count, dtype=np.float32)))
-    expect(codes.shape in ((count,), (count, count)), f"an encoding ({count},) or {count, count}", codes.shape)
-    return codes.ndim == 1
-
-
-def sure_outputs(task: Task) -> NDArray[np.float32]:
-    """(n, C) outputs without a doubt, all different: each label alone; then none and two, where that may be."""
-    count = len(task.labels)
-    rows = [np.eye(count, dtype=np.float32)]
-    if not exclusive(task):
-        rows.append(np.zeros((1, count), np.float32))
-        if count > 1:
-            rows.append((np.arange(count) < 2).astype(np.float32)[None])
-    return np.concatenate(rows)
-
-
-def strange_label(task: Task) -> Label:
-    """A label of the task's kind that it does not have."""
-    return STRANGE if exclusive(task) else frozenset({STRANGE})
-
-
-def main_metric(task: Task, truth: list[Label], output: NDArray[Any], guess: list[Label] | None = None) -> float:
+def main_metric(task: Task, truth: list[Label], output: Output, guess: list[Label] | None = None) -> float:
     """The first of the task's metrics."""
     scores = task.score(truth, output, guess)
     expect(bool(scores), "at least one metric", scores)
     return next(iter(scores.values()))
-
-
-def _flattest(task: Task) -> NDArray[np.float32]:
-    count = len(task.labels)
-    return np.full((1, count), 1 / count if exclusive(task) else 0.5, np.float32)
 
 
 def _is_declared(task: Task) -> None:
@@ -94,14 +75,22 @@ def _round_trip(task: Task) -> None:
     expect(len(labels) == len(sure), f"{len(sure)} labels for {len(sure)} rows", len(labels))
     expect(len(set(labels)) == len(sure), "a label of its own for each sure output", labels)
     codes = task.encode([task.check(label) for label in labels])
+    if has_tags(task):
+        named = [[name in names_in(label) for name in task.labels] for label in labels]
+        expect(np.array_equal(codes, named), f"the encoding to say which labels occur\n{named}", f"\n{codes}")
+        back = np.eye(len(task.tags))[task.tag(labels, sure).values]  # type: ignore[attr-defined]  # has_tags
+        expect(np.array_equal(back, sure.values), f"the tags of decoded labels to be\n{sure.values}", f"\n{back}")
+        return
     back = np.eye(len(task.labels))[codes] if exclusive(task) else np.asarray(codes, float)
     expect(np.array_equal(back, sure), f"the encoding of decoded labels to give back\n{sure}", f"\n{back}")
 
 
 def _columns(task: Task) -> None:
     """Column c belongs to label c: models and reports count on it."""
-    for label, found in zip(task.labels, task.decode(np.eye(len(task.labels), dtype=np.float32)), strict=True):
+    for label, found in zip(task.labels, task.decode(columns_alone(task)), strict=True):
         alone: Label = label if isinstance(found, str) else frozenset({label})
+        if has_tags(task):
+            alone = (Span(*PLACES[0], label),)
         expect(found == alone, f"{alone!r} for its own column", repr(found))
 
 
@@ -116,11 +105,8 @@ def _undeclared(task: Task) -> None:
 
 def _uncertainty(task: Task) -> None:
     """The flattest output is the least sure, an output without a doubt the surest, and others lie between."""
-    sure, flat = sure_outputs(task), _flattest(task)
-    single = np.concatenate([flat, 0.3 * flat + 0.7 * sure[:1], sure]).astype(np.float32)
-    both: tuple[NDArray[np.floating[Any]], ...] = (single, single.astype(np.float64))
-    for outputs in both:
-        outputs.setflags(write=False)
+    for dtype in (np.float32, np.float64):
+        outputs = ever_surer(task, dtype)
         for measure in get_args(Measure):
             given = task.uncertainty(outputs, measure)
             expect(given.shape == (len(outputs),), f"{(len(outputs),)} for {measure}", given.shape)
@@ -133,21 +119,22 @@ def _uncertainty(task: Task) -> None:
 def _unknown_measure(task: Task) -> None:
     unknown: Any = "moonlight"
     try:
-        given = task.uncertainty(_flattest(task), unknown)
+        given = task.uncertainty(flattest(task), unknown)
     except ValueError:
         return
     expect(False, "a LabelError or ConfigError for an unknown measure", given)
 
 
 def _score(task: Task) -> None:
-    sure = np.repeat(sure_outputs(task), 3, axis=0)
+    sure = sure_outputs(task)
+    sure = sure[np.repeat(np.arange(len(sure)), 3)]
     truth = task.decode(sure)
     scores = task.score(truth, sure)
     wrong_kind = {name: value for name, value in scores.items() if not isinstance(value, float)}
     expect(not wrong_kind, "metrics that are floats", wrong_kind)
     best = main_metric(task, truth, sure)
     expect(abs(best - 1) < 1e-9, f"1 as the {next(iter(scores))} of a perfect output", best)
-    less = main_metric(task, truth, np.roll(sure, 3, axis=0))
+    less = main_metric(task, truth, sure[np.roll(np.arange(len(sure)), 3)])
     expect(less < best, "less than 1 where outputs are wrong", less)
 
 
@@ -156,7 +143,7 @@ def _score_of_a_guess(task: Task) -> None:
     truth = task.decode(sure)
     wrong = main_metric(task, truth, sure, truth[1:] + truth[:1])
     expect(wrong < 1, "less than 1 for a wrong `guess`, whatever the output", wrong)
-    right = main_metric(task, truth, np.roll(sure, 1, axis=0), truth)
+    right = main_metric(task, truth, sure[np.roll(np.arange(len(sure)), 1)], truth)
     expect(abs(right - 1) < 1e-9, "1 for a right `guess`, whatever the output", right)
 
 

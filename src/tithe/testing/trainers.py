@@ -19,7 +19,8 @@ from tithe.rng import stream
 from tithe.tasks import Task
 from tithe.testing.clouds import Clouds, CloudStart
 from tithe.testing.conformance import ConformanceError, expect, run_checks
-from tithe.testing.tasks import LABELS, exclusive, main_metric, strange_label, sure_outputs
+from tithe.testing.outputs import exclusive, strange_label, sure_outputs
+from tithe.testing.tasks import LABELS, main_metric
 from tithe.types import Examples, Floats, Items, Label, View
 
 _TASKS = ("choice", "multilabel")

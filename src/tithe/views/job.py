@@ -46,7 +46,7 @@ class Job:
     def run(self, rows: Rows) -> Array:
         """(len(rows), ...) the checked answer of `compute`. It sees no gold labels."""
         part = self.items.take(rows)
-        part = Items(part.ids, part.texts, None, part.source, base=part.base, rows=part.rows)
+        part = Items(part.ids, part.texts, None, part.source, base=part.base, rows=part.rows, tokens=part.tokens)
         given = self.compute(part)
         what = f"the view {self.view!r} of {self.producer}"
         if not isinstance(given, np.ndarray) or given.ndim == 0 or given.dtype.kind not in "fiub":

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from tithe.data.tokens import SINGLE
 from tithe.rng import stream
+from tithe.tokens import SINGLE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from tithe.types import Item, Items
+
+if TYPE_CHECKING:
+    from tithe.ragged import Ragged
 
 Tokens: TypeAlias = tuple[tuple[int, int], ...]
 """The (start, end) of each token in code points, end exclusive, ascending."""
@@ -61,6 +66,30 @@ def joined(tokens: Sequence[str]) -> tuple[str, Tokens]:
         offsets.append((at, at + len(token)))
         at += len(token) + 1
     return " ".join(tokens), tuple(offsets)
+
+
+def tokens_of(item: Item) -> Tokens:
+    """The tokens of an item: those of its file where it has any, else `tokenise`."""
+    return tokenise(item.text) if item.tokens is None else item.tokens
+
+
+def places(items: Items) -> Ragged:
+    """Where the tokens of each item stand in its text: rows of (t, 2) code points, end exclusive.
+
+    They are those of the items' file where it has tokens of its own, else those of `tokenise`. `values` and `places`
+    of the result are the same.
+
+    >>> places(Items(["1", "2"], ["so so", ""])).values.tolist()
+    [[0, 2], [3, 5]]
+    """
+    import numpy as np
+
+    from tithe.ragged import Ragged
+
+    rows = [tokens_of(item) for item in items]
+    values = np.array([token for row in rows for token in row], dtype=np.int64).reshape(-1, 2)
+    splits = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Ragged(values, splits, values)
 
 
 def _class_of(*categories: str, but: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tithe.data.tokens import joined, tokenise
+from tithe.tokens import joined, tokenise
 
 EMOJI = ["👩🏽‍🚀", "👨‍👩‍👧", "🇩🇪", "1️⃣", "❤️", "☎️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👍🏿", "🏳️‍🌈", "e\u0301", "न्म", "가", "각"]
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tithe.data.tags import SCHEMES, Scheme, detect, faults, fit_spans, spans_to_tags, tags_to_spans
-from tithe.data.tokens import Tokens, joined
 from tithe.errors import ConfigError, DataError
+from tithe.tasks.tags import SCHEMES, Scheme, detect, faults, fit_spans, spans_to_tags, tags_to_spans
+from tithe.tokens import Tokens, joined
 from tithe.types import Span
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from tithe.data.tokens import Tokens
 from tithe.errors import ConfigError, DataError
+from tithe.tokens import Tokens
 from tithe.types import Span
 
 Scheme: TypeAlias = Literal["IOB1", "IOB2", "BIOES", "BILOU"]
