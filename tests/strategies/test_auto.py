@@ -5,9 +5,10 @@ from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.strategies.auto import Auto
+from tithe.strategies.auto import SECOND, Auto
 from tithe.strategies.typiclust import TypiClust
-from tithe.strategies.uncertainty import margin
+from tithe.strategies.uncertainty import least_confidence, margin
+from tithe.tasks.choice import Choice
 
 COUNT = 1000
 IDS = [f"{row:04d}" for row in range(COUNT)]
@@ -91,3 +92,15 @@ def test_settings_come_with_the_name():
 def test_settings_out_of_range_are_an_error(settings):
     with pytest.raises(ConfigError, match="auto takes per_class"):
         Auto(**settings)
+
+
+@pytest.mark.parametrize("task", SECOND)
+def test_second_phases_need_no_view_that_auto_does_not(task):
+    assert SECOND[task].needs <= Auto().needs
+
+
+def test_the_second_phase_follows_the_task(monkeypatch):
+    monkeypatch.setitem(SECOND, "choice", least_confidence())
+    found = pool(30).with_state(pool(30).answers, (), {}, Choice(("a", "b", "c")))
+    assert Auto(apart=1.0).select(found, 10, stream(0)).ids == least_confidence().select(found, 10, stream(0)).ids
+    assert Auto(apart=1.0).select(pool(30), 10, stream(0)).ids == margin().select(pool(30), 10, stream(0)).ids

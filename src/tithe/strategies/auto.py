@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
+from tithe.strategies import Strategy
 from tithe.strategies.ranking import distinct, wanted
 from tithe.strategies.typiclust import TypiClust
 from tithe.strategies.uncertainty import Uncertainty
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 _CHOICE = 8  # times as many unsure items as are asked for are looked through
+
+SECOND: Mapping[str, Strategy] = {"multilabel": Uncertainty("margin")}
+"""Who chooses once enough is covered, by the name of the task; margin for a task that is not here.
+
+Any beginning of its ranking has to be a sensible batch, and `embeddings` and `proba` all that it needs.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,17 +75,21 @@ class Auto:
         enough = self.enough(pool)
         cover = n if "proba" not in pool.provides else min(max(enough - have, 0), n)
         typical = self.cold.select(pool, cover, rng) if cover else Selection((), ())
-        reason = f"covering: {have} of {enough} typical items" if cover else "margin"
+        covering = f"covering: {have} of {enough} typical items"
         if cover == n:
-            return Selection(typical.ids, typical.scores, reason)
-        taken, unsure = set(typical.ids), Uncertainty("margin").select(pool, _CHOICE * n + cover, rng)
-        rest = [(one, score) for one, score in zip(unsure.ids, unsure.scores, strict=True) if one not in taken]
-        rows = pool.rows([one for one, _ in rest])
-        kept = distinct(np.asarray(pool.view("embeddings")[rows]), n - cover, self.apart)
-        ids, scores = zip(*(rest[place] for place in kept), strict=True)
-        if cover:
-            reason = f"{reason}, then margin for {n - cover}"
-        return Selection((*typical.ids, *ids), (*typical.scores, *scores), reason)
+            return Selection(typical.ids, typical.scores, covering)
+        unsure = self._unsure(pool.without(typical.ids), n - cover, rng)
+        reason = f"{covering}, then {unsure.reason} for {n - cover}" if cover else unsure.reason
+        return Selection((*typical.ids, *unsure.ids), (*typical.scores, *unsure.scores), reason)
+
+    def _unsure(self, pool: Pool, n: int, rng: Generator) -> Selection:
+        """The first n choices of the second phase that are no near copies of one another."""
+        second = SECOND.get("" if pool.task is None else pool.task.name, Uncertainty("margin"))
+        ranked = second.select(pool, _CHOICE * n, rng)
+        kept = distinct(np.asarray(pool.view("embeddings")[pool.rows(ranked.ids)]), n, self.apart)
+        return Selection(
+            tuple(ranked.ids[place] for place in kept), tuple(ranked.scores[place] for place in kept), ranked.reason
+        )
 
     def enough(self, pool: Pool) -> int:
         """How many labels end the covering."""
