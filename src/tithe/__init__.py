@@ -22,11 +22,13 @@ _HOME = {
     "Recipe": "tithe.loop.propose",
     "Selection": "tithe.types",
     "Span": "tithe.types",
+    "Study": "tithe.experiment.study",
     "TitheError": "tithe.errors",
     "load_model": "tithe.models.saving",
     "propose": "tithe.loop.propose",
     "rank": "tithe.loop.ranking",
     "read": "tithe.pool",
+    "read_plan": "tithe.experiment.study",
     "simulate": "tithe.experiment.simulate",
     "strategy": "tithe.strategies.named",
     "train": "tithe.loop.training",
@@ -44,12 +46,14 @@ __all__ = [
     "Recipe",
     "Selection",
     "Span",
+    "Study",
     "TitheError",
     "__version__",
     "load_model",
     "propose",
     "rank",
     "read",
+    "read_plan",
     "simulate",
     "strategy",
     "train",
@@ -59,6 +63,8 @@ if TYPE_CHECKING:
     from tithe.errors import TitheError as TitheError
     from tithe.experiment.plan import Plan as Plan
     from tithe.experiment.simulate import simulate as simulate
+    from tithe.experiment.study import Study as Study
+    from tithe.experiment.study import read_plan as read_plan
     from tithe.loop.learner import ActiveLearner as ActiveLearner
     from tithe.loop.propose import Recipe as Recipe
     from tithe.loop.propose import propose as propose
