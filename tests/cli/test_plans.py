@@ -23,7 +23,7 @@ def test_the_command_of_the_page_runs(tithe: Any, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(ROOT)
     words = [str(tmp_path / "out") if word == "out" else word for word in shlex.split(command)[1:]]
     said = tithe(*words, "--engine", "inline")
-    assert said.code == 0
+    assert said.code == 0, said.errors
     rounds = pq.read_table(tmp_path / "out" / "rounds.parquet")
     assert set(rounds["dataset"].to_pylist()) == {"messages", "tenth", "other-budgets"}
     assert all(
