@@ -24,11 +24,13 @@ _HOME = {
     "Selection": "tithe.types",
     "Span": "tithe.types",
     "Spans": "tithe.tasks.spans",
+    "Study": "tithe.experiment.study",
     "TitheError": "tithe.errors",
     "load_model": "tithe.models.saving",
     "propose": "tithe.loop.propose",
     "rank": "tithe.loop.ranking",
     "read": "tithe.pool",
+    "read_plan": "tithe.experiment.study",
     "simulate": "tithe.experiment.simulate",
     "strategy": "tithe.strategies.named",
     "train": "tithe.loop.training",
@@ -48,12 +50,14 @@ __all__ = [
     "Selection",
     "Span",
     "Spans",
+    "Study",
     "TitheError",
     "__version__",
     "load_model",
     "propose",
     "rank",
     "read",
+    "read_plan",
     "simulate",
     "strategy",
     "train",
@@ -63,6 +67,8 @@ if TYPE_CHECKING:
     from tithe.errors import TitheError as TitheError
     from tithe.experiment.plan import Plan as Plan
     from tithe.experiment.simulate import simulate as simulate
+    from tithe.experiment.study import Study as Study
+    from tithe.experiment.study import read_plan as read_plan
     from tithe.loop.learner import ActiveLearner as ActiveLearner
     from tithe.loop.propose import Recipe as Recipe
     from tithe.loop.propose import propose as propose

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tithe.errors import BudgetError, ConfigError
 from tithe.experiment.plan import Plan, counts
+from tithe.experiment.study import read_plan
+
+sys.path.insert(0, str(Path(__file__).parent))
+from drawn import plans
 
 PLAN = Plan("a/train.csv", "a/test.csv")
-
-words = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x7f"), min_size=1, max_size=12)
-some_words = st.lists(words, min_size=1, max_size=3, unique=True).map(tuple)
-amounts = st.one_of(st.integers(1, 10**6), st.integers(1, 100).map("{}%".format))
-plans = st.builds(
-    Plan,
-    words,
-    words,
-    text=st.none() | words,
-    labels=st.just(()) | some_words,
-    header=st.booleans(),
-    strategies=some_words,
-    starts=some_words,
-    budgets=st.lists(amounts, max_size=4).map(tuple),
-    seeds=st.integers(1, 99),
-    seed=st.integers(0, 2**40),
-    subsample=st.floats(0.001, 1.0),
-    stop=st.just(()) | some_words,
-    full=st.booleans(),
-)
 
 
 @given(plans)
@@ -41,25 +25,33 @@ plans = st.builds(
 def test_a_plan_comes_back_from_its_toml_as_it_was(tmp_path_factory: Any, plan: Plan) -> None:
     path = tmp_path_factory.mktemp("plan") / "plan.toml"
     path.write_bytes(plan.to_toml().encode())
-    again = Plan.from_toml(path)
+    again = read_plan(path)
     assert again == plan
     assert again.digest == plan.digest
 
 
 def test_a_path_with_a_delete_character_comes_back(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(Plan("a\x7fb.csv", "t.csv").to_toml(), "utf-8")
-    assert Plan.from_toml(tmp_path / "plan.toml").train == "a\x7fb.csv"
+    assert read_plan(tmp_path / "plan.toml").train == "a\x7fb.csv"
 
 
 def test_every_setting_changes_the_digest() -> None:
     changes: dict[str, Any] = {
-        "train": "x", "test": "x", "task": "x", "text": "x", "label": "x", "id": "x", "labels": ("x", "y"),
+        "train": "x", "test": "x", "name": "x", "task": "x", "text": "x", "label": "x", "id": "x", "labels": ("x", "y"),
         "header": False, "columns": ("x",), "strategies": ("x",), "trainers": ("x",), "starts": ("x",),
         "initial_strategy": "x", "budgets": (3,), "initial": 3, "batches": (3,), "seeds": 3, "seed": 3,
         "subsample": 0.3, "embeddings": "x", "test_embeddings": "x", "dedupe": True, "drop_leaks": True,
         "stop": ("x",), "full": False,
     }  # fmt: skip
-    assert len({PLAN.digest, *(replace(PLAN, **{name: value}).digest for name, value in changes.items())}) == 26
+    assert len({PLAN.digest, *(replace(PLAN, **{name: value}).digest for name, value in changes.items())}) == 27
+
+
+def test_the_root_says_where_the_files_are_and_changes_no_digest() -> None:
+    moved = replace(PLAN, root="elsewhere")
+    assert moved.digest == PLAN.digest
+    assert (moved.at("a/train.csv"), moved.at("/b.csv")) == ("elsewhere/a/train.csv", "/b.csv")
+    assert moved.at("hf:owner/name:train") == "hf:owner/name:train"
+    assert PLAN.at("a/train.csv") == "a/train.csv"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +97,8 @@ def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> 
         ({"subsample": 0}, "a share above 0"),
         ({"subsample": 1.5}, "a share above 0"),
         ({"budgets": (5,), "initial": 3}, "not both"),
+        ({"name": "a/b"}, "without /"),
+        ({"name": ""}, "not empty"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(how: dict[str, Any], said: str) -> None:
@@ -124,12 +118,12 @@ def test_settings_that_make_no_sense_are_refused(how: dict[str, Any], said: str)
 def test_a_plan_file_that_is_wrong_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "plan.toml").write_text(text)
     with pytest.raises(ConfigError, match=said):
-        Plan.from_toml(tmp_path / "plan.toml")
+        read_plan(tmp_path / "plan.toml")
 
 
 def test_a_plan_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the plan .*nowhere\.toml"):
-        Plan.from_toml(tmp_path / "nowhere.toml")
+        read_plan(tmp_path / "nowhere.toml")
 
 
 def test_counts_are_read_from_a_command_line() -> None:

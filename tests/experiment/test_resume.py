@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tithe import Plan, simulate
+from tithe import Plan, Study, simulate
 from tithe.data import write_rows
 from tithe.errors import CacheError, ConfigError
 from tithe.experiment import simulate as module
@@ -24,6 +24,7 @@ from tithe.experiment.journal import Journal
 
 sys.path.insert(0, str(Path(__file__).parent))
 from sameness import assert_same
+from sets import two_sets
 
 TITHE = str(Path(sys.executable).with_name("tithe"))
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -42,7 +43,7 @@ def whole(example: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def begun(plan: Plan, out: Path, *options: str, cache: Path | None = None) -> subprocess.Popen[str]:
+def begun(plan: Plan | Study, out: Path, *options: str, cache: Path | None = None) -> subprocess.Popen[str]:
     """The real command in a process group of its own, so that a signal reaches its workers as from a terminal."""
     (out.parent / "plan.toml").write_text(plan.to_toml(), "utf-8")
     command = [TITHE, "simulate", str(out.parent / "plan.toml"), "--out", str(out), *options]
@@ -85,6 +86,19 @@ def test_killed_after_some_lines_it_goes_on_and_ends_the_same(
     simulate(plan_of(example), out, engine="inline", on_step=lambda state, step: again.append(step))
     assert len(again) == 25, "each step is heard of once, those from before the kill too"
     assert_same(whole, out)
+
+
+@pytest.mark.parametrize("line", [3, 12])
+def test_killed_among_several_data_sets_it_goes_on_and_ends_the_same(example: Any, tmp_path: Path, line: int) -> None:
+    study = two_sets(example, tmp_path / "data")
+    simulate(study, tmp_path / "whole", engine="inline")
+    out = tmp_path / "out"
+    kill_at(begun(study, out, "--engine", "inline"), lambda: lines(out) >= line)
+    kept = lines(out)
+    again: list[object] = []
+    simulate(study, out, engine="inline", on_step=lambda state, step: again.append(step))
+    assert line <= kept < len(again) == 26
+    assert_same(tmp_path / "whole", out)
 
 
 def test_killed_with_workers_it_goes_on_and_no_worker_is_left(example: Any, whole: Path, tmp_path: Path) -> None:

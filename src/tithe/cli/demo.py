@@ -36,8 +36,8 @@ def demo(
     from rich.live import Live
     from rich.text import Text
 
+    from tithe.cli.outcome import print_results
     from tithe.cli.show import chart, console, note, progress
-    from tithe.cli.simulate import print_results
     from tithe.data.example import path
     from tithe.experiment.plan import Plan
     from tithe.experiment.runs import FULL, Step

@@ -24,22 +24,37 @@ def note(text: str) -> None:
 
 
 class Plain:
-    """Progress as lines, for logs: at most one every few seconds."""
+    """Progress as lines, for logs: at most one every few seconds.
+
+    `what` may say after a colon what is under way just now: "rounds: trec/lexical/linear/auto" belongs to "rounds".
+    """
 
     def __init__(self) -> None:
         self._last = 0.0
-        self._began: dict[str, float] = {}
+        self._began: dict[str, tuple[float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Says how far it is, with the rate and the time left."""
+        """Says how far it is, with the rate and the time left; what a killed run had done has no part in the rate."""
         now = time.monotonic()
-        began = self._began.setdefault(what, now)
+        kind, _, at = what.partition(": ")
+        began, before = self._began.setdefault(kind, (now, done))
         if now - self._last < _EVERY_S:
             return
         self._last = now
-        spent = now - began
-        pace = f" ({done / spent:.1f}/s, {(total - done) * spent / done:.0f} s left)" if done and spent > 1 else ""
-        sys.stderr.write(f"{what}: {done} of {total}{pace}\n")
+        spent, new = now - began, done - before
+        pace = f" ({new / spent:.1f}/s, {left((total - done) * spent / new)} left)" if new and spent > 1 else ""
+        sys.stderr.write(f"{kind}: {done} of {total}{pace}{f', now {at}' if at else ''}\n")
+
+
+def left(seconds: float) -> str:
+    """A time in words.
+
+    >>> left(41.2), left(754), left(9000)
+    ('41 s', '13 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Bars:
@@ -50,13 +65,14 @@ class Bars:
         self._bars: dict[str, TaskID] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Moves the bar of this kind of work."""
-        if what not in self._bars:
-            self._bars[what] = self.progress.add_task(what, total=total)
-        bar = self._bars[what]
+        """Moves the bar of this kind of work; what a killed run had done has no part in its rate."""
+        kind = what.partition(": ")[0]
+        if kind not in self._bars:
+            self._bars[kind] = self.progress.add_task(what, total=total, completed=done)
+        bar = self._bars[kind]
         if self.progress.tasks[self.progress.task_ids.index(bar)].finished and done < total:
             self.progress.reset(bar)
-        self.progress.update(bar, completed=done, total=total)
+        self.progress.update(bar, completed=done, total=total, description=what)
 
 
 class Rate(TextColumn):

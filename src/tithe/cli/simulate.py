@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tithe.cli.outcome import print_results
 from tithe.errors import ConfigError
 
 if TYPE_CHECKING:
     from tithe.experiment.plan import Plan
     from tithe.experiment.results import Results
+    from tithe.experiment.study import Study
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(no_args_is_help=True)(report)
 
 
-_BESIDE_A_PLAN = ("--file", "--out", "--export-rounds", "--engine", "--workers", "--cache")
+_BESIDE_A_PLAN = ("--file", "--out", "--root", "--export-rounds", "--engine", "--workers", "--cache")
 
 
 def simulate(
@@ -57,6 +59,9 @@ def simulate(
     dedupe: Annotated[bool, typer.Option(help="Merge rows of the same text.")] = False,
     drop_leaks: Annotated[bool, typer.Option(help="Leave training rows out whose text is in the test file.")] = False,
     full: Annotated[bool, typer.Option(help="Train once on all labels too, as the yardstick.")] = True,
+    root: Annotated[
+        Path | None, typer.Option(help="Where relative paths begin; for PLAN.toml, instead of its own root.")
+    ] = None,
     export_rounds: Annotated[
         Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")
     ] = None,
@@ -75,17 +80,15 @@ def simulate(
     from tithe import registry
     from tithe.experiment.plan import Plan, counts, one_count
 
+    plan: Plan | Study
     if file.suffix == ".toml":
-        if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
-            raise ConfigError(
-                f"a plan says all of the experiment itself; leave {', '.join(unused)} out, or edit {file}"
-            )
-        plan = Plan.from_toml(file)
+        plan = plan_in(file, ctx, root)
     else:
         if test is None:
             raise ConfigError("no test file was given; name one with --test FILE, it is only ever scored on")
         plan = Plan(
-            train=str(file), test=str(test), task=task, text=text, label=label, id=id,
+            train=str(file), test=str(test), root=None if root is None else str(root),
+            task=task, text=text, label=label, id=id,
             labels=tuple(registry.split_list(labels)), header=header, columns=tuple(registry.split_list(columns)),
             strategies=tuple(registry.split_list(strategy)), trainers=tuple(registry.split_list(trainer)),
             starts=tuple(registry.split_list(start)), initial_strategy=initial_strategy,
@@ -95,8 +98,16 @@ def simulate(
             test_embeddings=None if test_embeddings is None else str(test_embeddings),
             dedupe=dedupe, drop_leaks=drop_leaks, stop=tuple(registry.split_list(stop)), full=full,
         )  # fmt: skip
-    results = play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds)
-    print_results(results, out)
+    print_results(play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds), out)
+
+
+def plan_in(file: Path, ctx: typer.Context, root: Path | None) -> Plan | Study:
+    """The plan of a file. Raises ConfigError for options that only an experiment without a file can have."""
+    from tithe.experiment.study import read_plan
+
+    if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
+        raise ConfigError(f"a plan says all of the experiment itself; leave {', '.join(unused)} out, or edit {file}")
+    return read_plan(file, root=None if root is None else str(root))
 
 
 def given_options(ctx: typer.Context) -> list[str]:
@@ -105,7 +116,7 @@ def given_options(ctx: typer.Context) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, how in sources.items() if how and how.name == "COMMANDLINE"]
 
 
-def play(plan: Plan, out: Path, *, engine: str = "processes", workers: int = 0, **more: Any) -> Results:
+def play(plan: Plan | Study, out: Path, *, engine: str = "processes", workers: int = 0, **more: Any) -> Results:
     """Runs a plan with progress on the terminal."""
     from tithe import registry
     from tithe.cli.show import note, progress
@@ -117,40 +128,6 @@ def play(plan: Plan, out: Path, *, engine: str = "processes", workers: int = 0, 
             return simulate(plan, out, engine=runner, tell=tell, notes=note, **more)
     finally:
         runner.close()
-
-
-def print_results(results: Results, out: Path) -> None:
-    """The summary as a table and sentences, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    summary = results.summary
-    for group in summary["groups"]:
-        console.print(
-            f"{group['dataset']}: {summary['metric']}, {group['trainer']} on {group['start']}", soft_wrap=True
-        )
-        table = Table()
-        table.add_column("labels", justify="right")
-        budgets = sorted({p["labelled"] for s in group["strategies"] for p in s["curve"]})
-        for strategy in group["strategies"]:
-            table.add_column(strategy["strategy"], justify="right")
-        for budget in budgets:
-            cells = []
-            for strategy in group["strategies"]:
-                point = next((p for p in strategy["curve"] if p["labelled"] == budget), None)
-                gain = next((g for g in (strategy["against"] or {}).get("gains", []) if g["labelled"] == budget), None)
-                sure = gain is not None and gain["low"] is not None and gain["low"] > 0
-                cells.append("" if point is None else f"{point['mean']:.4f}{' +' if sure else '  '}")
-            table.add_row(f"{budget:g}", *cells)
-        if group["full"]:
-            table.add_row(f"all {group['full']['labelled']:g}", f"{group['full']['score']:.4f}  ")
-        console.print(table)
-    if any(group["seeds"] for group in summary["groups"]):
-        console.print("+ : the 95 % interval of the paired gain over random lies above zero", style="bright_black")
-    for sentence in summary["sentences"]:
-        console.print(sentence, soft_wrap=True)
-    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
 def report(

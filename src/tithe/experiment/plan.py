@@ -1,11 +1,10 @@
-"""A plan: a grid of runs as data, from a command line or a TOML file; written back as `plan.toml`."""
+"""A plan: a grid of runs on one data set as data. `study` puts several together and reads plan files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,18 @@ from typing import Any
 from tithe.errors import BudgetError, ConfigError, near
 from tithe.models.starts import DEFAULT_START
 
+REMOTE = "hf:"
+"""How a path begins that is no file on this machine."""
+
+TOML_HEAD = "# a tithe plan; run it again with: tithe simulate plan.toml --out DIR\n\n"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """Data x starts x trainers x strategies x seeds.
+    """Starts x trainers x strategies x seeds on one data set.
+
+    `name` is that of the data set, by default `dataset`. Relative paths are joined to `root`, where there is one; it
+    says where the files are, not what is done, so it is no part of the plan's `digest`.
 
     `budgets` are cumulative; a str such as "5%" is a share of the pool. Without `budgets`, `initial` and `batches` say
     the same: the last batch repeats until the pool ends.
@@ -24,6 +31,8 @@ class Plan:
 
     train: str
     test: str
+    name: str | None = None
+    root: str | None = None
     task: str = "choice"
     text: str | None = None
     label: str | None = None
@@ -60,6 +69,8 @@ class Plan:
             double = {one for one in getattr(self, name) if getattr(self, name).count(one) > 1}
             if double:
                 raise ConfigError(f"the {name} name {', '.join(sorted(double))} twice; give each once")
+        if self.name is not None and (not self.name or "/" in self.name):
+            raise ConfigError(f"a data set's name must not be empty and must be without /; given {self.name!r}")
         if self.seeds < 1:
             raise ConfigError(f"a plan needs at least one seed; given {self.seeds}")
         if not 0 < self.subsample <= 1:
@@ -86,15 +97,33 @@ class Plan:
 
     @property
     def dataset(self) -> str:
-        """A short name of the data: the file's name, with its folder's where the file is just `train`."""
+        """The name of the data: as given, else the file's, with its folder's where the file is just `train`."""
+        if self.name is not None:
+            return self.name
         path = Path(self.train)
         stem = path.name.split(".")[0]
         return path.parent.name if stem in ("train", "data", "all") and path.parent.name else stem
 
     @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The plans of the data sets: this one."""
+        return (self,)
+
+    @property
     def digest(self) -> str:
-        """A hash of all settings: a folder of results belongs to one plan."""
-        return hashlib.blake2b(json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16).hexdigest()
+        """A hash of all settings but the root: a folder of results belongs to one plan, wherever its data lie."""
+        settings = {name: value for name, value in asdict(self).items() if name != "root"}
+        return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    def at(self, path: str) -> str:
+        """Where a file of the plan is: below `root`, if there is one and the path is relative.
+
+        >>> Plan("trec/train.csv", "trec/test.csv", root="data").at("trec/train.csv")
+        'data/trec/train.csv'
+        """
+        if self.root is None or path.startswith(REMOTE):
+            return path
+        return str(Path(self.root) / path)
 
     def steps(self, pool: int) -> list[int]:
         """The cumulative budgets for a pool of this size.
@@ -123,25 +152,11 @@ class Plan:
         return steps
 
     def to_toml(self) -> str:
-        """The plan as TOML; `Plan.from_toml` reads it back to an equal plan."""
-        lines = ["# a tithe plan; run it again with: tithe simulate plan.toml --out DIR", ""]
-        for name, value in asdict(self).items():
-            if value is not None:
-                # JSON is TOML here, but for DEL, which TOML wants escaped.
-                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
-        return "\n".join(lines) + "\n"
+        """The plan as TOML; `read_plan` reads it back to an equal plan."""
+        return TOML_HEAD + toml_lines(asdict(self))
 
     @classmethod
-    def from_toml(cls, path: Path) -> Plan:
-        """The plan in a TOML file. Raises ConfigError for a key that there is not."""
-        try:
-            raw = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"cannot read the plan {path}: {error}") from None
-        return cls.from_mapping(raw, str(path))
-
-    @classmethod
-    def from_mapping(cls, raw: dict[str, Any], where: str = "the plan") -> Plan:
+    def from_mapping(cls, raw: Mapping[str, Any], where: str = "the plan") -> Plan:
         """A plan of these settings. Raises ConfigError for a key that there is not, or a missing one."""
         known = {field.name for field in fields(cls)}
         for key in raw:
@@ -151,6 +166,17 @@ class Plan:
         if missing:
             raise ConfigError(f"{where} lacks {' and '.join(sorted(missing))}; name the files")
         return cls(**raw)
+
+
+def toml_lines(settings: Mapping[str, Any]) -> str:
+    """Settings as TOML, a line each, without those that are None."""
+    # JSON is TOML here, but for DEL, which TOML wants escaped.
+    lines = (
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n".replace("\x7f", "\\u007f")
+        for name, value in settings.items()
+        if value is not None
+    )
+    return "".join(lines)
 
 
 def _count(given: int | str, pool: int) -> int:

@@ -8,8 +8,8 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +22,9 @@ from tithe.errors import CacheError, ConfigError, DataError
 from tithe.experiment.plan import Plan
 from tithe.experiment.report import write_report
 from tithe.experiment.report.read import json_of, table_of
+from tithe.experiment.study import Study, read_plan
 from tithe.experiment.summary import summarise
-from tithe.experiment.world import World, file_digests, sha256_of
+from tithe.experiment.world import Facts, file_digests
 
 if TYPE_CHECKING:
     from tithe.experiment.simulate import Progress
@@ -36,7 +37,7 @@ _LIBRARIES = ("tithe", "numpy", "scipy", "scikit-learn", "torch", "transformers"
 class Results:
     """What a simulation came to. `rounds` and `selections` are pyarrow tables, as in the design's *Files*."""
 
-    plan: Plan
+    plan: Plan | Study
     environment: dict[str, Any]
     rounds: pa.Table
     selections: pa.Table
@@ -44,10 +45,10 @@ class Results:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Curves, areas, labels to a target, gains and tests; see `tithe.experiment.summary`."""
-        return summarise(self.rounds, asdict(self.plan), seed=self.plan.seed)
+        return summarise(self.rounds, {}, seed=self.plan.seed)
 
     @classmethod
-    def of(cls, plan: Plan, world: World, states: Sequence[Progress]) -> Results:
+    def of(cls, plan: Plan | Study, facts: Sequence[Facts], states: Sequence[Progress]) -> Results:
         """The results of finished runs, in an order that does not depend on who finished first."""
         ordered = sorted(states, key=lambda state: (state.run.config, state.run.seed))
         rows = [row for state in ordered for row in state.rows]
@@ -59,7 +60,9 @@ class Results:
                     for column, value in zip(picks.values(), values, strict=True):
                         column.append(value)
         stopped = {state.run.key: state.stopped for state in ordered if state.stopped}
-        return cls(plan, environment(plan, world, stopped), pa.Table.from_pylist(rows), pa.table(picks))
+        columns = columns_of(rows)
+        table = pa.table({name: [row.get(name) for row in rows] for name in columns})
+        return cls(plan, environment(plan, facts, stopped), table, pa.table(picks))
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -69,7 +72,7 @@ class Results:
         if missing:
             raise DataError(f"{folder} holds no complete simulation: {', '.join(missing)} is not there")
         found = cls(
-            Plan.from_toml(folder / "plan.toml"),
+            read_plan(folder / "plan.toml"),
             json_of(folder / "environment.json"),
             table_of(folder / "rounds.parquet"),
             table_of(folder / "selections.parquet"),
@@ -78,24 +81,42 @@ class Results:
         return found
 
 
-def environment(plan: Plan, world: World, stopped: dict[str, str]) -> dict[str, Any]:
-    """What the results depend on beside the plan: versions, machine, the files' digests, notes on the data."""
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that any of the rows has: those that only some have stand where those have them.
+
+    >>> columns_of([{"seed": 0, "accuracy": 1.0, "fit_s": 0.1}, {"seed": 0, "f1": 0.5, "fit_s": 0.1}])
+    ['seed', 'f1', 'accuracy', 'fit_s']
+    """
+    found: list[str] = []
+    for names in dict.fromkeys(tuple(row) for row in rows):
+        before = 0
+        for name in names:
+            if name not in found:
+                found.insert(before, name)
+            before = found.index(name) + 1
+    return found
+
+
+def environment(plan: Plan | Study, facts: Sequence[Facts], stopped: dict[str, str]) -> dict[str, Any]:
+    """What the results depend on beside the plan: versions, machine, the files' digests, notes on the data.
+
+    What is said of the data stands under `data` and its name where there are several.
+    """
+    said = [{"pool": one.pool, "test": one.test, "labels": list(one.labels), "notes": list(one.notes)} for one in facts]
+    names = [part.dataset for part in plan.parts]
     return {
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "libraries": {name: version(name) for name in _LIBRARIES},
         "files_sha256": file_digests(plan),
-        "pool": len(world.pool),
-        "test": len(world.test),
-        "labels": list(world.task.labels),
-        "notes": list(world.notes),
+        **(said[0] if len(said) == 1 else {"data": dict(zip(names, said, strict=True))}),
         "stopped": stopped,
         "command": " ".join(["tithe", *sys.argv[1:]]) if Path(sys.argv[0]).name == "tithe" else "tithe.simulate",
         "finished_s": round(time.time()),
     }
 
 
-def is_complete(folder: Path, plan: Plan) -> bool:
+def is_complete(folder: Path, plan: Plan | Study) -> bool:
     """Whether a folder holds the finished results of this plan.
 
     Raises ConfigError where it holds those of another plan, or files that are not ours.
@@ -107,10 +128,11 @@ def is_complete(folder: Path, plan: Plan) -> bool:
         return False
     if not there >= set(_FILES):
         raise ConfigError(f"{folder} is not empty and holds no simulation; give a new folder with --out")
-    if Plan.from_toml(folder / "plan.toml").digest != plan.digest:
+    if read_plan(folder / "plan.toml").digest != plan.digest:
         raise ConfigError(f"{folder} holds the results of another plan; give another --out, or remove that folder")
+    now = file_digests(plan)
     for path, digest in json_of(folder / "environment.json")["files_sha256"].items():
-        if Path(path).is_file() and sha256_of(path) != digest:
+        if now.get(path, digest) != digest:
             raise ConfigError(
                 f"{folder} holds the results of this plan on other data: {path} has changed since; "
                 f"give another --out, or remove that folder"

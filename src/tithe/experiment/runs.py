@@ -30,17 +30,19 @@ FULL = "full"
 
 @dataclass(frozen=True)
 class Run:
-    """One recipe, one seed."""
+    """One recipe, one seed. `dataset` is named where a plan has several data sets, and else empty."""
 
     start: str
     trainer: str
     strategy: str
     seed: int
+    dataset: str = ""
 
     @property
     def config(self) -> str:
-        """The name of the recipe, the same for all its seeds."""
-        return f"{self.start}/{self.trainer}/{self.strategy}"
+        """The name of the recipe, the same for all its seeds, and among several data sets that of one."""
+        recipe = f"{self.start}/{self.trainer}/{self.strategy}"
+        return f"{self.dataset}/{recipe}" if self.dataset else recipe
 
     @property
     def key(self) -> str:
@@ -59,15 +61,15 @@ class Step:
     asked_scores: dict[str, float] | None = None
 
 
-def runs_of(plan: Plan) -> list[Run]:
-    """All runs of a plan: the full-data runs first, then seed by seed."""
+def runs_of(plan: Plan, dataset: str = "") -> list[Run]:
+    """All runs of a plan: the full-data runs first, then seed by seed. `dataset` is as in `Run`."""
     found = []
     for start in starts_of(plan):
         for trainer in plan.trainers:
             if plan.full:
-                found.append(Run(start, trainer, FULL, plan.seed))
+                found.append(Run(start, trainer, FULL, plan.seed, dataset))
             for seed in range(plan.seed, plan.seed + plan.seeds):
-                found += [Run(start, trainer, strategy, seed) for strategy in plan.strategies]
+                found += [Run(start, trainer, strategy, seed, dataset) for strategy in plan.strategies]
     return found
 
 

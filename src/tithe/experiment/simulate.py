@@ -6,19 +6,20 @@ before the next begins; a killed simulation, started again, loses nothing that w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tithe import registry
 from tithe.engines import Engine, Job
-from tithe.errors import ConfigError
+from tithe.errors import ConfigError, TitheError
 from tithe.experiment.journal import Journal
 from tithe.experiment.plan import Plan
 from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
-from tithe.experiment.world import World, data_digest, starts_of, warm_up, world_of
+from tithe.experiment.study import Study
+from tithe.experiment.world import Facts, World, data_digest, forget_worlds, starts_of, warm_up, world_of
 from tithe.loop.propose import check_needs, check_task, strategy_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
@@ -30,12 +31,20 @@ class Progress:
     """A run under way: its batches, rows and why it stopped (empty while it goes on)."""
 
     run: Run
+    plan: Plan
+    rounds: int
+    rules: Sequence[Stop]
     batches: list[tuple[str, ...]] = field(default_factory=list)
     scores: list[tuple[float, ...]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     stopped: str = ""
     steps: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return bool(self.stopped) or len(self.rows) >= self.rounds
 
 
 OnStep = Callable[[Progress, Step], None]
@@ -46,7 +55,7 @@ def _nobody(text: str) -> None:
 
 
 def simulate(
-    plan: Plan,
+    plan: Plan | Study,
     out: str | Path | None = None,
     *,
     engine: str | Engine = "processes",
@@ -56,7 +65,7 @@ def simulate(
     notes: Callable[[str], None] = _nobody,
     on_step: OnStep | None = None,
 ) -> Results:
-    """Plays all runs of a plan.
+    """Plays all runs of a plan, or those of all data sets of a study.
 
     Args:
         out: the folder for the results; started again with the same plan, it goes on where it stopped. None: no files.
@@ -66,50 +75,78 @@ def simulate(
         tell: hears of progress; `notes` hears what a person should know of the data, `on_step` of each finished step.
 
     Raises:
-        TitheError: before any work, where data, names, needs or budgets do not fit.
+        TitheError: before any work, where data, names, needs or budgets do not fit; it names the data set of a study.
     """
     folder = None if out is None else Path(out)
     if folder is not None and is_complete(folder, plan):
         unwritten = "; the tables of --export-rounds need a run of their own, give another --out" if export else ""
         notes(f"{folder} holds the finished results of this plan already; nothing was run{unwritten}")
         return Results.read(folder)
-    root = cache or default_root()
-    world_of.cache_clear()  # a file may have changed since this process last read it
-    world = world_of(plan, str(root))
-    world.workshop.tell = tell
-    check(plan, world)
+    root = str(cache or default_root())
+    forget_worlds()
+    facts = checked(plan, root, notes)
     journal = None if folder is None else Journal(folder, data_digest(plan))
-    for text in world.notes:
-        notes(text)
-    warm_up(world, plan)
+    for part in plan.parts:
+        world = world_of(part, root)
+        world.workshop.tell = tell
+        warm_up(world, part)
     if journal:
         journal.begin()  # not before: what fails until here leaves nothing behind
-    states = {run.key: Progress(run) for run in runs_of(plan)}
-    rules: list[Stop] = [registry.build("stops", spec) for spec in plan.stop]
-    total = sum(_rounds(state, world) for state in states.values())
+    states = begin(plan, facts)
+    total = sum(state.rounds for state in states.values())
 
     def advance(progress: Progress, step: Step) -> None:
-        _advance(progress, step, world, rules)
-        tell("rounds", sum(len(state.rows) for state in states.values()), total)
+        _advance(progress, step)
         if on_step:
             on_step(progress, step)
 
     for key, _, step in journal.steps() if journal else ():
         advance(states[key], step)
+    tell("rounds", sum(len(state.rows) for state in states.values()), total)
     runner: Engine = registry.build("engines", engine) if isinstance(engine, str) else engine
     try:
-        for progress, step in _play(plan, str(root), states, world, engine=runner, export=export):
+        for progress, step in _play(states, root, engine=runner, export=export):
             if journal:
                 journal.add(progress.run.key, progress.steps, step)
             advance(progress, step)
+            tell(f"rounds: {progress.run.config}", sum(len(state.rows) for state in states.values()), total)
     finally:
         if isinstance(engine, str):
             runner.close()
-    results = Results.of(plan, world, list(states.values()))
+    results = Results.of(plan, facts, list(states.values()))
     if folder is not None and journal is not None:
         write_results(folder, results)
         journal.remove()
     return results
+
+
+def checked(plan: Plan | Study, cache: str, notes: Callable[[str], None]) -> list[Facts]:
+    """The facts of each data set, once all have passed their checks. Raises, naming the data set, where one fails."""
+    several = len(plan.parts) > 1
+    found = []
+    for part in plan.parts:
+        try:
+            world = world_of(part, cache)
+            check(part, world)
+        except TitheError as error:
+            if several:
+                raise type(error)(f"{part.dataset}: {error}") from None
+            raise
+        found.append(Facts.of(world))
+    for part, facts in zip(plan.parts, found, strict=True):
+        for text in facts.notes:
+            notes(f"{part.dataset}: {text}" if several else text)
+    return found
+
+
+def begin(plan: Plan | Study, facts: Sequence[Facts]) -> dict[str, Progress]:
+    """All runs before their first step, data set by data set: a process then seldom changes between two."""
+    states = {}
+    for part, found in zip(plan.parts, facts, strict=True):
+        rules: list[Stop] = [registry.build("stops", spec) for spec in part.stop]
+        for run in runs_of(part, part.dataset if len(plan.parts) > 1 else ""):
+            states[run.key] = Progress(run, part, 1 if run.strategy == FULL else len(found.steps), rules)
+    return states
 
 
 def check(plan: Plan, world: World) -> None:
@@ -134,17 +171,14 @@ def check(plan: Plan, world: World) -> None:
 
 
 def _play(
-    plan: Plan, cache: str, states: dict[str, Progress], world: World, *, engine: Engine, export: Path | None
+    states: dict[str, Progress], cache: str, *, engine: Engine, export: Path | None
 ) -> Iterator[tuple[Progress, Step]]:
     """Lockstep: all runs that are fewest steps along go one step, until all are done."""
-    while alive := [state for state in states.values() if not _done(state, world)]:
+    into = None if export is None else str(export)
+    while alive := [state for state in states.values() if not state.done]:
         behind = min(state.steps for state in alive)
         jobs = [
-            Job(
-                state.run.key,
-                take_step,
-                (plan, cache, state.run, list(state.batches), None if export is None else str(export)),
-            )
+            Job(state.run.key, take_step, (state.plan, cache, state.run, list(state.batches), into))
             for state in alive
             if state.steps == behind
         ]
@@ -152,15 +186,7 @@ def _play(
             yield states[result.key], result.value
 
 
-def _rounds(state: Progress, world: World) -> int:
-    return 1 if state.run.strategy == FULL else len(world.steps)
-
-
-def _done(state: Progress, world: World) -> bool:
-    return bool(state.stopped) or len(state.rows) >= _rounds(state, world)
-
-
-def _advance(state: Progress, step: Step, world: World, rules: list[Stop]) -> None:
+def _advance(state: Progress, step: Step) -> None:
     """Takes a finished step into the state of its run."""
     import numpy as np
 
@@ -172,9 +198,9 @@ def _advance(state: Progress, step: Step, world: World, rules: list[Stop]) -> No
             Record(step.row["round"], step.row["labelled"], step.row["cost"], step.asked_scores or {}, guesses)
         )
         if state.run.strategy != FULL:
-            reasons = (rule(state.records) for rule in rules)
+            reasons = (rule(state.records) for rule in state.rules)
             state.stopped = next((reason for reason in reasons if reason), "")
-        if not step.asked and not _done(state, world):
+        if not step.asked and not state.done:
             state.stopped = "no items are left"
     if step.asked and not state.stopped:
         state.batches.append(step.asked)

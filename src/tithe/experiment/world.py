@@ -1,10 +1,10 @@
-"""The data of a plan, loaded once in each process: pool, test items, starts, the view store."""
+"""The data of a plan, kept in each process: pool, test items, starts, the view store."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,14 @@ from tithe.types import Items, names_in
 from tithe.views import ViewStore
 
 if TYPE_CHECKING:
+    from tithe.experiment.study import Study
     from tithe.tasks import Task
+
+_BYTES_AN_ITEM = 250
+"""An id, a label and the objects around the text, beside its characters; 140 to 190 on TREC, ATIS and covid_tweets."""
+
+_MOST_BYTES = 256 * 2**20
+"""Of the worlds that a process keeps: a dozen data sets of 50,000 short texts, or one of any size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,11 @@ class World:
     notes: tuple[str, ...]
     steps: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        """About how many bytes the items take."""
+        return sum(_BYTES_AN_ITEM * len(items) + sum(map(len, items.texts)) for items in (self.pool, self.test))
+
     def snapshot(self, seed: int, subsample: float) -> Snapshot:
         """The log before the first question: the task and the share of the pool that this seed sees."""
         items = self.pool
@@ -45,6 +57,22 @@ class World:
             order = np.argsort(np.asarray(items.ids, dtype=np.str_), kind="stable")
             items = items.take(np.sort(stream(seed, "subsample").choice(order, size, replace=False)))
         return Snapshot.empty().apply([Declared(self.task.name, self.task.labels), Added(items)])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is remembered of a world that may be let go: sizes, labels, notes, and the cumulative budgets."""
+
+    pool: int
+    test: int
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+    steps: tuple[int, ...]
+
+    @classmethod
+    def of(cls, world: World) -> Facts:
+        """Those of this world."""
+        return cls(len(world.pool), len(world.test), tuple(world.task.labels), world.notes, world.steps)
 
 
 def starts_of(plan: Plan) -> tuple[str, ...]:
@@ -60,8 +88,8 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     options: dict[str, Any] = {"task": plan.task, "text": plan.text, "label": plan.label, "id": plan.id}
     options["header"] = plan.header
     options["columns"] = list(plan.columns) or None
-    pool = read_items(plan.train, dedupe=plan.dedupe, require_label=True, **options)
-    test = read_items(plan.test, require_label=True, **options)
+    pool = read_items(plan.at(plan.train), dedupe=plan.dedupe, require_label=True, **options)
+    test = read_items(plan.at(plan.test), require_label=True, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
     notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
     for label in sorted(set(declared_labels(pool)) - set(task.labels)):
@@ -102,10 +130,9 @@ def _given(plan: Plan, pool: Items, test: Items) -> GivenStart | None:
     if plan.embeddings is None:
         return None
     try:
-        array = np.load(plan.embeddings, mmap_mode="r", allow_pickle=False)
-        more = (
-            None if plan.test_embeddings is None else np.load(plan.test_embeddings, mmap_mode="r", allow_pickle=False)
-        )
+        array = np.load(plan.at(plan.embeddings), mmap_mode="r", allow_pickle=False)
+        others = plan.test_embeddings
+        more = None if others is None else np.load(plan.at(others), mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the embeddings: {error}; give a .npy file of shape (rows, width)") from None
     from tithe.data.arrays import checked_view
@@ -126,10 +153,24 @@ def _given(plan: Plan, pool: Items, test: Items) -> GivenStart | None:
     )
 
 
-@lru_cache(maxsize=2)
+_kept: OrderedDict[tuple[Plan, str | None], World] = OrderedDict()
+"""The worlds of this process, the last used at the end."""
+
+
 def world_of(plan: Plan, cache: str | None) -> World:
-    """`load`, once in each process."""
-    return load(plan, None if cache is None else Path(cache))
+    """`load`, and keeps it: of the last used worlds as many as `_MOST_BYTES` allows, and this one always."""
+    key = (plan, cache)
+    if key not in _kept:
+        _kept[key] = load(plan, None if cache is None else Path(cache))
+        while len(_kept) > 1 and sum(world.size for world in _kept.values()) > _MOST_BYTES:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def forget_worlds() -> None:
+    """Lets go of all worlds of this process: a file may have changed since it was read."""
+    _kept.clear()
 
 
 def warm_up(world: World, plan: Plan) -> None:
@@ -141,17 +182,18 @@ def warm_up(world: World, plan: Plan) -> None:
                 start.view(name, items)
 
 
-def data_digest(plan: Plan) -> str:
+def data_digest(plan: Plan | Study) -> str:
     """A hash of a plan and of the content of its files: an unfinished run goes on with nothing else."""
     return hashlib.blake2b(f"{plan.digest}{sorted(file_digests(plan).items())}".encode(), digest_size=16).hexdigest()
 
 
-def file_digests(plan: Plan) -> dict[str, str]:
-    """The sha256 of each file that the plan reads."""
+def file_digests(plan: Plan | Study) -> dict[str, str]:
+    """The sha256 of each file that the plan reads, by its path in the plan; what is no file has none."""
     out = {}
-    for path in (plan.train, plan.test, plan.embeddings, plan.test_embeddings):
-        if path is not None:
-            out[path] = sha256_of(path)
+    for part in plan.parts:
+        for path in (part.train, part.test, part.embeddings, part.test_embeddings):
+            if path is not None and path not in out and Path(part.at(path)).is_file():
+                out[path] = sha256_of(part.at(path))
     return out
 
 

@@ -23,7 +23,7 @@ def styles(group: Mapping[str, Any], baseline: str) -> dict[str, int]:
 
 def learning_curve(group: Mapping[str, Any], summary: Mapping[str, Any], name: str) -> Html:
     """The mean score against labels, with the level of all labels and the saving that the headline names."""
-    style, metric = styles(group, summary["baseline"]), metric_name(summary["metric"])
+    style, metric = styles(group, summary["baseline"]), metric_name(group["metric"])
     banded = _banded(group, summary["baseline"])
     chart = Chart(
         name,
@@ -50,7 +50,7 @@ def learning_curve(group: Mapping[str, Any], summary: Mapping[str, Any], name: s
 def small_multiples(group: Mapping[str, Any], summary: Mapping[str, Any], name: str) -> Html:
     """The other metrics, a small chart each."""
     style, there = styles(group, summary["baseline"]), group["strategies"][0]["metrics"]
-    shown = [metric for metric in SMALL if metric in there and metric != summary["metric"]]
+    shown = [metric for metric in SMALL if metric in there and metric != group["metric"]]
     charts = []
     for metric in [metric for metric in shown if _whole(group, metric)][:3]:
         words = metric_name(metric)

@@ -127,7 +127,7 @@ def gains(group: Group, summary: Mapping[str, Any]) -> Html:
     by_name = {one["strategy"]: {row["labelled"]: row for row in one["against"]["gains"]} for one in compared}
     rows = [[labels(budget), *(Rich(_gain_cell(by_name[name].get(budget))) for name in by_name)] for budget in budgets]
     return table(
-        f"Gain over {summary['baseline']} at each budget, in points of {metric_name(summary['metric'])}",
+        f"Gain over {summary['baseline']} at each budget, in points of {metric_name(group['metric'])}",
         ["Labels", *by_name],
         rows,
         note=f"Paired by seed. First interval: {percent(summary['level'])} t over seeds; second: bootstrap over seeds "
@@ -171,8 +171,8 @@ def all_numbers(group: Group, summary: Mapping[str, Any]) -> Html:
 
 def _numbers(group: Group, summary: Mapping[str, Any]) -> Iterator[Html]:
     for one in group["strategies"]:
-        metrics = [name for name in one["metrics"] if name != summary["metric"]]
-        head = ["Labels", metric_name(summary["metric"]), "t over seeds", "seeds and items", *map(metric_name, metrics)]
+        metrics = [name for name in one["metrics"] if name != group["metric"]]
+        head = ["Labels", metric_name(group["metric"]), "t over seeds", "seeds and items", *map(metric_name, metrics)]
         rows = [
             [
                 labels(point["labelled"]),

@@ -22,6 +22,7 @@ FULL = "full"
 
 WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost")
 ITEMS = ("test_correct", "test_items")
+PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
 
 
@@ -97,8 +98,8 @@ def metrics_of(columns: Columns) -> list[str]:
     return [name for name in columns if name not in (*WHO, *ITEMS) and not name.endswith("_s")]
 
 
-def groups_of(columns: Columns, per_item: str) -> list[Group]:
-    """All groups, in order of their names; `per_item` is the metric that `test_correct` averages to."""
+def groups_of(columns: Columns) -> list[Group]:
+    """All groups, in order of their names. Each has the metrics of its own task: columns that hold only null go."""
     rows_of: dict[tuple[str, str, str], dict[tuple[str, str], list[int]]] = {}
     keys = zip(*(columns[name] for name in ("dataset", "trainer", "start", "strategy", "config")), strict=True)
     for row, (dataset, trainer, start, strategy, config) in enumerate(keys):
@@ -111,13 +112,15 @@ def groups_of(columns: Columns, per_item: str) -> list[Group]:
             (strategy if strategies.count(strategy) == 1 or strategy == FULL else f"{strategy} ({config})"): rows
             for (strategy, config), rows in sorted(by_arm.items())
         }
-        arms = {name: _arm(name, rows, columns, per_item) for name, rows in named.items()}
+        every = [row for rows in named.values() for row in rows]
+        own = {name: column for name, column in columns.items() if any(column[row] is not None for row in every)}
+        arms = {name: _arm(name, rows, own) for name, rows in named.items()}
         full = arms.pop(FULL, None)
         groups.append(Group(*where, tuple(arms.values()), full))
     return groups
 
 
-def _arm(name: str, rows: Sequence[int], columns: Columns, per_item: str) -> Arm:
+def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
     """The arm of these rows."""
     seeds = sorted({int(columns["seed"][row]) for row in rows})
     all_budgets = sorted({float(columns["labelled"][row]) for row in rows})
@@ -135,7 +138,7 @@ def _arm(name: str, rows: Sequence[int], columns: Columns, per_item: str) -> Arm
         np.array(all_budgets)[whole],
         {metric: _table(columns[metric], at) for metric in metrics_of(columns)},
         {part: _table(columns[part], at) for part in SECONDS if part in columns},
-        _correct(name, columns, at, per_item),
+        _correct(name, columns, at),
         int((~whole).sum()),
     )
 
@@ -146,9 +149,10 @@ def _table(column: Sequence[Any], at: NDArray[np.int64]) -> Table:
     return np.array(values, dtype=np.float64).reshape(at.shape)
 
 
-def _correct(name: str, columns: Columns, at: NDArray[np.int64], per_item: str) -> NDArray[np.bool_] | None:
+def _correct(name: str, columns: Columns, at: NDArray[np.int64]) -> NDArray[np.bool_] | None:
     """(B, S, items) whether each test item was right, unpacked; None where a row lacks it."""
     packed, counts = columns.get("test_correct"), columns.get("test_items")
+    per_item = next((metric for metric in PER_ITEM if metric in columns), "")  # what the bits average to
     if (
         packed is None
         or counts is None

@@ -46,9 +46,9 @@ def summarise(
 
     All numbers are plain; null stands for "cannot be said". Only keys ending in `_s` depend on the clock.
 
-        metric, baseline, level, draws, headline, notes, sentences
+        metric (null where the groups differ in it), baseline, level, draws, headline, notes, sentences
         groups: one for each dataset, trainer and start
-            dataset, trainer, start, seeds, test_items, headline, notes, sentences
+            dataset, trainer, start, metric, seeds, test_items, headline, notes, sentences
             full: null or {score, labelled, metrics: {name: mean}, time_s: {part: seconds}}
             strategies: baseline first, then by name
                 strategy, seeds: [..]
@@ -72,14 +72,12 @@ def summarise(
     Curves are compared at the budgets and seeds that both have. Needs no random arm, but without it claims nothing.
     """
     columns = columns_of(rounds)
-    settings = Settings(_metric(columns, plan, metric), baseline, 0.95, draws, seed)
-    groups = [
-        _group(group, settings)
-        for group in groups_of(columns, "accuracy" if "accuracy" in columns else "subset_accuracy")
-    ]
-    several = len(groups) > 1
+    wanted = _wanted(columns, metric or plan.get("metric"))
+    settings = Settings(wanted or "", baseline, 0.95, draws, seed)
+    groups = [_group(group, replace(settings, metric=_metric(group, wanted))) for group in groups_of(columns)]
+    several, metrics = len(groups) > 1, {group["metric"] for group in groups}
     return {
-        "metric": settings.metric,
+        "metric": metrics.pop() if len(metrics) == 1 else None,
         "baseline": baseline,
         "level": settings.level,
         "draws": draws,
@@ -94,15 +92,22 @@ def summarise(
     }
 
 
-def _metric(columns: Columns, plan: Mapping[str, Any], metric: str | None) -> str:
-    """The metric that was asked for, or the task's own."""
+def _wanted(columns: Columns, metric: str | None) -> str | None:
+    """The metric that was asked for. Raises ColumnError where the rows have no such metric, or none at all."""
     there = metrics_of(columns)
-    wanted = metric or plan.get("metric")
-    if wanted is not None and wanted not in there:
-        raise ColumnError(f"rounds have no metric {wanted!r}; there are: {', '.join(there)}")
+    if metric is not None and metric not in there:
+        raise ColumnError(f"rounds have no metric {metric!r}; there are: {', '.join(there)}")
     if not there:
         raise ColumnError("rounds have no metric column")
-    return str(wanted or next((name for name in PRIMARY if name in there), there[0]))
+    return metric
+
+
+def _metric(group: Group, wanted: str | None) -> str:
+    """The metric of a group: the one asked for, where its task has it, else its task's own."""
+    there = [name for arm in (*group.arms, group.full) if arm is not None for name in arm.scores]
+    if not there:
+        raise ColumnError(f"the rounds of {group.name} have no metric")
+    return next((name for name in (wanted, *PRIMARY) if name in there), None) or there[0]
 
 
 def _group(group: Group, settings: Settings) -> dict[str, Any]:
@@ -120,6 +125,7 @@ def _group(group: Group, settings: Settings) -> dict[str, Any]:
         "dataset": group.dataset,
         "trainer": group.trainer,
         "start": group.start,
+        "metric": settings.metric,
         "seeds": max((len(arm.seeds) for arm in arms), default=0),
         "test_items": next((arm.correct.shape[2] for arm in arms if arm.correct is not None), None),
         "full": None if full is None else _full(full, settings),
