@@ -27,6 +27,30 @@ def test_text_and_label_are_found_by_name(tmp_path: Path) -> None:
     assert items.notes == ()
 
 
+@pytest.mark.parametrize("head", ["ID,Text,Label", "Id,TEXT,LABEL", "id,text,Label"])
+def test_columns_are_found_in_any_case(tmp_path: Path, head: str) -> None:
+    items = read_items(file(tmp_path, f"{head}\n7,hello there,a\n8,bye now,b\n"))
+    assert (list(items.ids), list(items.texts), list(items.gold or ())) == (
+        ["7", "8"], ["hello there", "bye now"], ["a", "b"],
+    )  # fmt: skip
+
+
+def test_the_exact_name_goes_before_one_in_another_case(tmp_path: Path) -> None:
+    items = read_items(file(tmp_path, "Text,text,LABEL,label\nhello,bye,a,b\n"))
+    assert (list(items.texts), list(items.gold or ())) == (["bye"], ["b"])
+
+
+def test_two_names_that_differ_in_case_alone_are_not_guessed_between(tmp_path: Path) -> None:
+    with pytest.raises(ColumnError, match="it has 'Text', 'TEXT'"):
+        read_items(file(tmp_path, "Text,TEXT\nhello,bye\n"))
+    assert read_items(file(tmp_path, "text,Label,LABEL\nhello,a,b\n")).gold is None
+
+
+def test_label_sets_are_found_in_any_case(tmp_path: Path) -> None:
+    items = read_items(file(tmp_path, "Text,Labels\nhello,a;b\n"), task="multilabel")
+    assert list(items.gold or ()) == [frozenset({"a", "b"})]
+
+
 def test_the_only_string_column_beside_label_is_the_text(tmp_path: Path) -> None:
     items = read_items(file(tmp_path, "label,sentence,score\na,hello,1.5\nb,bye,2\n"))
     assert list(items.texts) == ["hello", "bye"]

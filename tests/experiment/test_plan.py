@@ -43,7 +43,12 @@ def test_every_setting_changes_the_digest() -> None:
         "subsample": 0.3, "embeddings": "x", "test_embeddings": "x", "dedupe": True, "drop_leaks": True,
         "stop": ("x",), "full": False,
     }  # fmt: skip
-    assert len({PLAN.digest, *(replace(PLAN, **{name: value}).digest for name, value in changes.items())}) == 27
+    base = replace(PLAN, initial=2)  # batches need an initial one
+    changes["budgets"] = (3,)
+    found = {PLAN.digest, base.digest}
+    for name, value in changes.items():
+        found.add(replace(base, **({"initial": 0} if name == "budgets" else {}), **{name: value}).digest)
+    assert len(found) == len(changes) + 2
 
 
 def test_the_root_says_where_the_files_are_and_changes_no_digest() -> None:
@@ -81,6 +86,11 @@ def test_budgets_are_cumulative_and_batches_add_up(how: dict[str, Any], pool: in
         ({"budgets": ("x%",)}, "cannot read the budget 'x%'"),
         ({"budgets": ("nan%",)}, "cannot read the budget 'nan%'"),
         ({"initial": 200, "batches": (5,)}, "more than the pool of 100"),
+        ({"initial": 10, "batches": (0,)}, "a batch is at least 1 label; given 0 for a pool of 100"),
+        ({"initial": 10, "batches": (5, -5)}, "a batch is at least 1 label; given -5"),
+        ({"initial": 10, "batches": ("0.1%",)}, "a batch is at least 1 label; given '0.1%'"),
+        ({"initial": -10, "batches": (5,)}, "begin above 0; given -10"),
+        ({"initial": "0.1%"}, "a batch is at least 1 label"),
     ],
 )
 def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> None:
@@ -99,6 +109,8 @@ def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> 
         ({"budgets": (5,), "initial": 3}, "not both"),
         ({"name": "a/b"}, "without /"),
         ({"name": ""}, "not empty"),
+        ({"batches": (5,)}, "batches follow an initial one"),
+        ({"budgets": (True,)}, "the plan's budgets must be"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(how: dict[str, Any], said: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
@@ -25,21 +25,36 @@ class Roles(NamedTuple):
 def choose(table: Table, where: str, *, text: str | None, label: str | None, id: str | None) -> Roles:
     """The roles of a table's columns: those named, else `text`, `label` and `id`; a single string column is the text.
 
+    The three are found in any case (`Text`) where one column alone is called so; see `called`.
+
     Raises:
         ColumnError: a named column is not there, or it is not clear which one is the text; lists them all.
         ConfigError: two roles name the same column.
     """
     check_named(table, where, text=text, label=label, id=id)
-    if label is None and "label" in table.columns and text != "label":
-        label = "label"
-    if id is None and "id" in table.columns and text != "id":
-        id = "id"
+    label = label or called(table, "label", taken={text, id})
+    id = id or called(table, "id", taken={text, label})
     text = text or _text_column(table, where, taken={label, id})
     if text in (label, id):
         raise ConfigError(
             f"the column {text!r} of {where} cannot be the text and the label or id as well; name another"
         )
     return Roles(text, label, id)
+
+
+def called(table: Table, name: str, taken: Container[str | None] = ()) -> str | None:
+    """The column of this name, else the only one that differs from it in case alone; None where there is none.
+
+    Columns in `taken` have a role already.
+
+    >>> called(Table({"Text": ["a"], "LABEL": ["x"], "Label": ["y"]}, [1]), "text")
+    'Text'
+    >>> called(Table({"Text": ["a"], "LABEL": ["x"], "Label": ["y"]}, [1]), "label") is None
+    True
+    """
+    alike = [one for one in table.columns if one.casefold() == name]
+    found = name if name in alike else alike[0] if len(alike) == 1 else None
+    return None if found in taken else found
 
 
 def header_names(cells: Sequence[str], path: Path, header: bool, columns: Sequence[str] | None) -> list[str]:
@@ -112,10 +127,10 @@ class _Rows(Mapping[str, Sequence[object]]):
         return len(self._columns)
 
 
-def _text_column(table: Table, where: str, taken: set[str | None]) -> str:
+def _text_column(table: Table, where: str, taken: Container[str | None]) -> str:
     free = [name for name in table.columns if name not in taken]
-    if "text" in free:
-        return "text"
+    if (found := called(table, "text", taken)) is not None:
+        return found
     strings = [name for name in table.strings if name in free]
     for only in (strings, free):
         if len(only) == 1:

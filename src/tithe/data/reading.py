@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tithe.data import Table, format_for
-from tithe.data.columns import Roles, cells, check_named, choose, labels_of, texts_of, without_blanks
+from tithe.data.columns import Roles, called, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
 from tithe.data.multilabel import lists_of, sets_of
 from tithe.data.spans import Tagged, tagged, text_or_tokens
@@ -42,7 +42,8 @@ def read_items(
     Args:
         path: a file; its suffix gives the format, also before `.gz`.
         task: what a label means.
-        text: the column of the texts (or tokens); else `text`, else the only string column.
+        text: the column of the texts (or tokens); else `text` (in any case, if one alone is called so, as are `label`,
+            `labels` and `id`), else the only string column.
         label: the column of the labels, tags or spans; else `label` (`labels` first for multilabel) if it is there.
         id: the column of the ids; else `id` if it is there.
         format: the name of the format, where the suffix does not tell.
@@ -111,9 +112,9 @@ def _opened(
         raise DataError(f"{source} has no rows; give a file with at least one item")
     text, label, id = given
     check_named(table, source, text=text or None, label=label, id=id)
-    id = id or ("id" if "id" in table.columns and "id" not in (text, label) else None)
-    if task == "multilabel" and label is None and "labels" in table.columns and text != "labels":
-        label = "labels"
+    id = id or called(table, "id", taken={text, label})
+    if task == "multilabel" and label is None:
+        label = called(table, "labels", taken={text})
     roles = _roles(table, source, task, Roles(text, label, id))
     if drop_blank:
         table = without_blanks(table, roles.text)

@@ -9,15 +9,20 @@ import base64
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tithe.data.files import replacing
 from tithe.errors import CacheError, ConfigError
 from tithe.experiment.runs import Step
+from tithe.stopping import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Journal:
@@ -82,6 +87,8 @@ class Journal:
         raw = asdict(step)
         if raw["row"]:
             raw["row"] = {**raw["row"], "test_correct": base64.b64encode(raw["row"]["test_correct"]).decode()}
+        if raw["record"]:
+            raw["record"]["guesses"] = _packed(raw["record"]["guesses"])
         line = json.dumps({"run": run, "number": number, "step": raw}) + "\n"
         try:
             with self.path.open("a", encoding="utf-8") as file:
@@ -101,4 +108,24 @@ def _step(raw: dict[str, Any]) -> Step:
     row = raw["row"]
     if row:
         row = {**row, "test_correct": base64.b64decode(row["test_correct"])}
-    return Step(row, tuple(raw["asked"]), tuple(raw["scores"]), raw["guesses"], raw["asked_scores"])
+    record = raw["record"]
+    if record:
+        record = Record(**{**record, "guesses": _unpacked(record["guesses"])})
+    return Step(row, tuple(raw["asked"]), tuple(raw["scores"]), record)
+
+
+def _packed(array: NDArray[Any] | None) -> dict[str, Any] | None:
+    """An array as JSON; small, since the guesses of a stop set are of few values."""
+    if array is None:
+        return None
+    data = base64.b64encode(zlib.compress(array.tobytes())).decode()
+    return {"dtype": array.dtype.str, "shape": array.shape, "data": data}
+
+
+def _unpacked(raw: dict[str, Any] | None) -> NDArray[Any] | None:
+    import numpy as np
+
+    if raw is None:
+        return None
+    flat: NDArray[Any] = np.frombuffer(zlib.decompress(base64.b64decode(raw["data"])), raw["dtype"])
+    return flat.reshape(raw["shape"])

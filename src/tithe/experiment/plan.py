@@ -77,6 +77,8 @@ class Plan:
             raise ConfigError(f"subsample is a share above 0 and at most 1; given {self.subsample}")
         if self.budgets and (self.initial or self.batches):
             raise ConfigError("give either budgets or initial and batches, not both")
+        if self.batches and not self.initial:
+            raise ConfigError("batches follow an initial one; give its size too, such as --initial 50")
 
     def _check_kind(self, name: str) -> None:
         """Raises ConfigError where a setting is of the wrong kind, as TOML allows: `seeds = "3"`."""
@@ -86,7 +88,8 @@ class Plan:
         if declared.startswith("tuple"):
             inside = declared[len("tuple[") : declared.rindex(",")].split(" | ")
             fits = isinstance(value, tuple) and all(
-                isinstance(one, tuple(k for i in inside for k in kinds[i])) for one in value
+                isinstance(one, tuple(k for i in inside for k in kinds[i])) and not isinstance(one, bool)
+                for one in value
             )
         else:
             allowed = tuple(k for kind in declared.split(" | ") if kind != "None" for k in kinds[kind])
@@ -140,8 +143,12 @@ class Plan:
             steps = [_count(budget, pool) for budget in self.budgets]
         elif self.initial:
             steps = [_count(self.initial, pool)]
-            batches = [_count(batch, pool) for batch in self.batches] or [steps[0]]
-            while steps[-1] < pool and min(batches) > 0:
+            given = self.batches or (self.initial,)
+            batches = [_count(batch, pool) for batch in given]
+            if min(batches) < 1:
+                few = given[batches.index(min(batches))]
+                raise BudgetError(f"a batch is at least 1 label; given {few!r} for a pool of {pool} items")
+            while steps[-1] < pool:
                 steps.append(min(pool, steps[-1] + batches[min(len(steps) - 1, len(batches) - 1)]))
         else:
             steps = sorted({max(2, round(pool * share)) for share in (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)})

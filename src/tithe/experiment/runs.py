@@ -18,7 +18,8 @@ from tithe.experiment.plan import Plan
 from tithe.experiment.world import World, starts_of, world_of
 from tithe.log import Answered, Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
-from tithe.loop.learner import asked_scores, stop_set_guesses
+from tithe.loop.record import record_of, spent
+from tithe.stopping import Record
 from tithe.types import names_in
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class Step:
     row: dict[str, Any] | None
     asked: tuple[str, ...]
     scores: tuple[float, ...]
-    guesses: list[int] | None = None
-    asked_scores: dict[str, float] | None = None
+    record: Record | None = None
 
 
 def runs_of(plan: Plan, dataset: str = "") -> list[Run]:
@@ -98,9 +98,8 @@ def take_step(
         from tithe.experiment.export import export_round
 
         export_round(Path(export), world, run, found, snapshot)
-    guesses = stop_set_guesses(found, run.seed) if plan.stop else None
-    asked = asked_scores(found.model)
-    return Step(row, found.selection.ids, found.selection.scores, None if guesses is None else guesses.tolist(), asked)
+    record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
+    return Step(row, found.selection.ids, found.selection.scores, record)
 
 
 def _events(run: Run, batches: Sequence[Sequence[str]], gold: dict[str, Any]) -> list[Event]:
@@ -119,7 +118,6 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
     guess = world.task.decode(output) if found.model is None else found.model.decide(output)
     scores = world.task.score(truth, output, guess)
     correct = np.asarray([one == other for one, other in zip(guess, truth, strict=True)])
-    rows = found.pool.rows(snapshot.labels)
     return {
         "config": run.config,
         "dataset": plan.dataset,
@@ -129,7 +127,7 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
         "seed": run.seed,
         "round": snapshot.round - 1,
         "labelled": len(snapshot.labels),
-        "cost": sum(world.task.cost(found.pool.items[int(row)]) for row in rows),
+        "cost": spent(found.pool, snapshot),
         **scores,
         "test_items": len(truth),
         "test_correct": np.packbits(correct).tobytes(),

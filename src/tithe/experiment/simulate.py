@@ -188,15 +188,11 @@ def _play(
 
 def _advance(state: Progress, step: Step) -> None:
     """Takes a finished step into the state of its run."""
-    import numpy as np
-
     state.steps += 1
     if step.row is not None:
         state.rows.append(step.row)
-        guesses = None if step.guesses is None else np.asarray(step.guesses)
-        state.records.append(
-            Record(step.row["round"], step.row["labelled"], step.row["cost"], step.asked_scores or {}, guesses)
-        )
+        if step.record is not None:
+            state.records.append(step.record)
         if state.run.strategy != FULL:
             reasons = (rule(state.records) for rule in state.rules)
             state.stopped = next((reason for reason in reasons if reason), "")

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tithe import registry
 from tithe.errors import LabelError
 from tithe.log import Added, Answered, Asked, Declared, Event, Log
 from tithe.loop.propose import Recipe, Round, propose
+from tithe.loop.record import record_of
 from tithe.loop.workshop import Workshop
 from tithe.models import Model
 from tithe.pool import Pool, declared_task
-from tithe.rng import stream
 from tithe.stopping import Record, Stop
 from tithe.tasks import Task
 from tithe.types import Item, Label
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_STOP_SET = 2000  # Bloodgood and Vijay-Shanker found 2,000 enough for a stable agreement
 
 
 class ActiveLearner:
@@ -118,50 +111,8 @@ class ActiveLearner:
     def _round(self, n: int) -> Round:
         snapshot = self.log.snapshot()
         found = propose(snapshot, self.recipe, seed=self.seed, n=n, workshop=self.workshop)
-        labelled = len(snapshot.labels)
-        asked = asked_scores(found.model)
-        record = Record(
-            found.number,
-            labelled,
-            sum(self.task.cost(found.pool.items[int(row)]) for row in found.pool.rows(snapshot.labels)),
-            asked,
-            self._guesses(found) if self._stops else None,
-            found.cold or found.selection.reason,
-            found.fit_s,
-            found.view_s,
-            found.select_s,
-        )
+        record = record_of(found, snapshot, self.seed, watched=bool(self._stops))
         self._history.append(record)
         if self.stopped:  # the answers that came in since the last round were enough
             found = replace(found, selection=replace(found.selection, ids=(), scores=()))
         return found
-
-    def _guesses(self, found: Round) -> NDArray[np.int64] | None:
-        if found.model is None:
-            return None
-        return stop_set_guesses(found, self.seed)
-
-
-def stop_set_guesses(found: Round, seed: int) -> NDArray[np.int64] | None:
-    """(s,) the columns that a round's model predicts on the stop set: a draw of the pool that a seed fixes."""
-    import numpy as np
-
-    if found.model is None:
-        return None
-    everyone = np.argsort(np.asarray(found.pool.ids, dtype=np.str_), kind="stable")
-    size = min(_STOP_SET, len(everyone))
-    rows = stream(seed, "stop set").choice(everyone, size, replace=False)
-    guesses: NDArray[np.int64] = found.pool.view("proba")[rows].argmax(axis=1)
-    return guesses
-
-
-def asked_scores(model: Model | None) -> dict[str, float]:
-    """Scores on asked items that the fit found by cross-validation; empty where there are none."""
-    if model is None:
-        return {}
-    found = {
-        name.removesuffix("_on_asked"): float(value)
-        for name, value in model.settings.items()
-        if name.endswith("_on_asked")
-    }
-    return {name: value for name, value in found.items() if value == value}

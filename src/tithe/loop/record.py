@@ -1,0 +1,81 @@
+"""The record of a round: what stop rules and people see of it, the same in a simulation and in a live loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tithe.log import Snapshot
+from tithe.loop.propose import Round, task_of
+from tithe.models import Model
+from tithe.pool import Pool
+from tithe.rng import stream
+from tithe.stopping import Record
+
+if TYPE_CHECKING:
+    from tithe.types import Rows
+
+_STOP_SET = 2000  # Bloodgood and Vijay-Shanker found 2,000 enough for a stable agreement
+
+
+def record_of(found: Round, snapshot: Snapshot, seed: int, *, watched: bool) -> Record:
+    """The record of a round that was proposed from this snapshot.
+
+    `watched`: a stop rule will look, so what the model says of the stop set is worth computing.
+    """
+    record = Record(
+        found.number,
+        len(snapshot.labels),
+        spent(found.pool, snapshot),
+        asked_scores(found.model),
+        reason=found.cold or found.selection.reason,
+        fit_s=found.fit_s,
+        view_s=found.view_s,
+        select_s=found.select_s,
+    )
+    return _watched(record, found, found.model, seed) if watched and found.model is not None else record
+
+
+def spent(pool: Pool, snapshot: Snapshot) -> float:
+    """The cost of all labels given, in the task's unit: that of each item times the annotators who labelled it."""
+    task = task_of(snapshot)
+    ids = list(snapshot.labels)
+    given = (sum(answer.action == "label" for answer in snapshot.answers[one].values()) for one in ids)
+    items = (pool.items[int(row)] for row in pool.rows(ids))
+    return sum(task.cost(item) * count for item, count in zip(items, given, strict=True))
+
+
+def asked_scores(model: Model | None) -> Mapping[str, float]:
+    """Scores on asked items that the fit found by cross-validation; empty where there are none."""
+    if model is None:
+        return {}
+    found = {
+        name.removesuffix("_on_asked"): float(value)
+        for name, value in model.settings.items()
+        if name.endswith("_on_asked")
+    }
+    return {name: value for name, value in found.items() if value == value}
+
+
+def _watched(record: Record, found: Round, model: Model, seed: int) -> Record:
+    """The record with what the model says of the stop set."""
+    import numpy as np
+
+    rows = _stop_set(found.pool, seed)
+    output = found.pool.view("proba")[rows]
+    guesses = np.asarray(model.task.encode(model.decide(output)))
+    unlabelled = ~np.isin(rows, found.pool.labelled)
+    if not unlabelled.any():
+        return replace(record, guesses=guesses)
+    left = float(model.task.uncertainty(output[unlabelled], "entropy").mean())
+    return replace(record, guesses=guesses, uncertainty=left)
+
+
+def _stop_set(pool: Pool, seed: int) -> Rows:
+    """The rows of the stop set: a draw of the pool that a seed fixes, whatever the order of the file."""
+    import numpy as np
+
+    everyone = np.argsort(np.asarray(pool.ids, dtype=np.str_), kind="stable")
+    rows: Rows = stream(seed, "stop set").choice(everyone, min(_STOP_SET, len(everyone)), replace=False)
+    return rows
