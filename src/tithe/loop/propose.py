@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 class Recipe:
     """How a project learns, as data: start, trainer, strategy and stop rules, each a name that may carry settings.
 
-    `strategy` may also be an object that follows the protocol, for trying out your own.
+    `strategy` and `trainer` may also be objects that follow their protocols, for trying out your own.
     """
 
     start: str = DEFAULT_START
-    trainer: str = "linear"
+    trainer: str | Trainer = "linear"
     strategy: str | Strategy = "auto"
     initial_strategy: str | Strategy = "random"
     stop: tuple[str, ...] = ()
@@ -62,6 +62,12 @@ class Round:
 def strategy_of(spec: str | Strategy) -> Strategy:
     """The strategy that a name stands for; an object is returned as it is."""
     return named(spec) if isinstance(spec, str) else spec
+
+
+def trainer_of(spec: str | Trainer) -> Trainer:
+    """The trainer that a name stands for; an object is returned as it is."""
+    made: Trainer = registry.build("trainers", spec) if isinstance(spec, str) else spec
+    return made
 
 
 def task_of(snapshot: Snapshot) -> Task:
@@ -117,7 +123,7 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
     check_task(strategy, task.name, f"the strategy {recipe.strategy!r}")
-    trainer: Trainer = registry.build("trainers", recipe.trainer)
+    trainer = trainer_of(recipe.trainer)
     start = workshop.start(recipe.start, snapshot.items)
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
 
@@ -158,7 +164,7 @@ def _fit(
     trainer: Trainer,
     start: Start,
     *,
-    name: str,
+    name: str | Trainer,
     task: Task,
     seed: int,
     workshop: Workshop,
@@ -182,5 +188,5 @@ def _fit(
             tell=workshop.tell,
         )
 
-    key = (examples.digest, start.fingerprint, name, str(seed), repr(task))
+    key = (examples.digest, start.fingerprint, name, str(seed), repr(task))  # keeps the trainer, so its identity holds
     return workshop.model(key, fit), ""

@@ -34,7 +34,7 @@ class Workshop:
         self.tell = tell
         self.given: dict[str, Start] = {}
         self._starts: dict[tuple[str, str], Start] = {}
-        self._models: OrderedDict[tuple[str, ...], Model] = OrderedDict()
+        self._models: OrderedDict[tuple[object, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
 
     def start(self, spec: str, items: Items) -> Start:
@@ -52,7 +52,7 @@ class Workshop:
             self._pools[items.digest] = Pool(items, task=task)
         return self._pools[items.digest]
 
-    def model(self, key: tuple[str, ...], fit: Callable[[Model | None], Model]) -> Model:
+    def model(self, key: tuple[object, ...], fit: Callable[[Model | None], Model]) -> Model:
         """The model of this key, fitted at the first call; `fit` gets a model to begin at, or None."""
         if key not in self._models:
             last = next(reversed(self._models.values()), None) if self.warm else None

@@ -1,4 +1,4 @@
-"""The features of the trainer `linear`: several views side by side, each centred and of unit mean square."""
+"""The features of the trainers on frozen views: several views side by side, each centred and of unit mean square."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ class Blocks:
         """The names of the blocks with a weight."""
         return tuple(name for name, weight in zip(self.names, mix, strict=True) if weight)
 
+    def frame(self, mix: Sequence[float]) -> Frame:
+        """What makes features such as `mixed` of other rows."""
+        scales = self._scales(mix)
+        return Frame(self.kept(mix), tuple(mean for _, mean, _ in scales), tuple(scale for _, _, scale in scales))
+
     def to_raw(self, weights: Floats, bias: Floats, mix: Sequence[float]) -> tuple[tuple[Floats, ...], Floats]:
         """Weights (m, D, K) on mixed features as weights (m, d_b, K) on the raw views, and biases (m, K)."""
         maps, at = [], 0
@@ -70,6 +75,20 @@ def _unit(mix: Sequence[float]) -> list[float]:
     return [weight / norm for weight in mix]
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """How raw views become features: for each view its means (d_b,) to take off and the factor to multiply in."""
+
+    names: tuple[View, ...]
+    means: tuple[Floats, ...]
+    factors: tuple[float, ...]
+
+    def features(self, rows: Sequence[Floats]) -> Floats:
+        """(n, D) raw views (n, d_b), in the order of `names`, side by side."""
+        views = zip(rows, self.means, self.factors, strict=True)
+        return np.concatenate([(row - mean) * np.float32(factor) for row, mean, factor in views], axis=1)
+
+
 def views_of(start: Start, items: Items) -> tuple[tuple[View, ...], list[Floats]]:
     """The blocks that this start gives for these items, each only once where one view stands in for another.
 
@@ -83,7 +102,7 @@ def views_of(start: Start, items: Items) -> tuple[tuple[View, ...], list[Floats]
                 arrays[name] = array
     if not arrays:
         raise NeedsError(
-            f"the trainer 'linear' needs one of the views {', '.join(NAMES)}; the start gives "
+            f"the trainer needs one of the views {', '.join(NAMES)}; the start gives "
             f"{', '.join(sorted(start.provides)) or 'none'}; use a start such as minilm or lexical"
         )
     return tuple(arrays), list(arrays.values())

@@ -79,13 +79,8 @@ class LinearModel:
         from threadpoolctl import threadpool_limits
 
         arrays = [self.start.view(name, items) for name in self.names]
-        link, seen, rest = link_of(self.task), self.encoded.seen, self.encoded.rest
-        others = np.setdiff1d(np.arange(len(self.task.labels)), seen)
-        biases = self.biases[which]
+        link, biases = link_of(self.task), self.biases[which]
         out = np.empty((len(biases), len(items), len(self.task.labels)), np.float32)
-        out[..., others] = rest[others]
-        # Where probabilities add up to 1, the labels seen share what the others leave.
-        left = np.float32(1 - rest[others].sum()) if self.task.name == "choice" else np.float32(1)
         with threadpool_limits(limits=1, user_api="blas"):
             for member, bias in enumerate(biases):
                 for at in range(0, len(items), 16_384):  # blocks bound the memory at a million rows
@@ -94,7 +89,7 @@ class LinearModel:
                         array[block] @ maps[which][member] for array, maps in zip(arrays, self.maps, strict=True)
                     )
                     proba = link.proba(logits / np.float32(self.chosen.temperature))
-                    out[member, block, seen] = proba.T * left
+                    out[member, block] = self.encoded.widen(proba, link)
         return out
 
     def decide(self, output: Floats) -> list[Label]:

@@ -20,6 +20,8 @@ class Link(Protocol):
     """Turns labels into targets, and logits (n, K) into losses and probabilities; K counts the labels fitted."""
 
     score_name: str
+    exclusive: bool
+    """Whether the probabilities of a row add up to 1."""
 
     def encode(self, task: Task, labels: Sequence[Label]) -> Encoded:
         """Targets of labels. Raises LabelError where they leave nothing to learn."""
@@ -48,6 +50,17 @@ class Encoded:
     seen: NDArray[np.int64]
     rest: Floats
 
+    def widen(self, proba: Floats, link: Link) -> Floats:
+        """(n, C) for the probabilities (n, K) of the labels seen: the others get what `rest` leaves them.
+
+        Where probabilities add up to 1, the labels seen share what the others leave.
+        """
+        out = np.tile(self.rest, (len(proba), 1))
+        others = np.setdiff1d(np.arange(len(self.rest)), self.seen)
+        left = np.float32(1 - self.rest[others].sum()) if link.exclusive else np.float32(1)
+        out[:, self.seen] = proba * left
+        return out
+
 
 def log_softmax(logits: Floats) -> Floats:
     """Log probabilities (n, K) of logits (n, K), without overflow."""
@@ -59,6 +72,7 @@ class Softmax:
     """One label of many; targets are columns (n,)."""
 
     score_name = "accuracy"
+    exclusive = True
 
     def encode(self, task: Task, labels: Sequence[Label]) -> Encoded:
         """Columns among the labels seen; labels without an answer share a small probability."""
@@ -101,6 +115,7 @@ class Sigmoid:
     """Any number of labels, each by itself (one-vs-rest); targets are zeros and ones (n, K)."""
 
     score_name = "f1_micro"
+    exclusive = False
 
     def encode(self, task: Task, labels: Sequence[Label]) -> Encoded:
         """Columns of labels that some but not all rows have; the others get their rate, pulled off 0 and 1."""
@@ -142,9 +157,9 @@ class Sigmoid:
         return np.where(targets.any(axis=1), order[first], -1)
 
 
-def link_of(task: Task) -> Link:
-    """The link of a task. Raises ConfigError for a task that has none."""
+def link_of(task: Task, trainer: str = "linear") -> Link:
+    """The link of a task. Raises ConfigError, in the trainer's name, for a task that has none."""
     links: dict[str, Link] = {"choice": Softmax(), "multilabel": Sigmoid()}
     if task.name not in links:
-        raise ConfigError(f"the trainer 'linear' does not know the task {task.name!r}; it knows {', '.join(links)}")
+        raise ConfigError(f"the trainer {trainer!r} does not know the task {task.name!r}; it knows {', '.join(links)}")
     return links[task.name]

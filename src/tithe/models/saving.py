@@ -24,6 +24,7 @@ def write_model(
     into: Path, trainer: str, task: Task, start: Start, *, arrays: dict[str, Any], facts: dict[str, Any]
 ) -> None:
     """Writes a model folder. Raises ConfigError where `into` exists already, CacheError where the disk is full."""
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
@@ -35,7 +36,8 @@ def write_model(
     try:
         partial.mkdir(parents=True)
         saved_start = start.save(partial)
-        save_file(arrays, partial / "model.safetensors")
+        # safetensors writes the memory as it lies, columns first where an array has them so
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial / "model.safetensors")
         files = sorted(path for path in partial.rglob("*") if path.is_file())
         record = {
             "format": _FORMAT,

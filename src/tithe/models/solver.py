@@ -84,7 +84,6 @@ def fit_affine(
     *,
     penalty: float,
     weights: Floats | None = None,
-    warm: Affine | None = None,
     tolerance: float = 2e-3,
 ) -> Affine:
     """Minimises sum_i w_i loss_i + penalty/2 ||W||^2, the bias unpenalised.
@@ -94,7 +93,6 @@ def fit_affine(
         spectrum: (r,) their sums of squares, which set the scale of the steps.
         targets: of the link's own kind, n of them.
         weights: (n,) of the examples, default all 1.
-        warm: a start near the optimum; the result differs from a cold one by the tolerance alone.
         tolerance: stop where no scaled gradient is larger than this times sqrt(n) times the penalty (.003 at least):
             the smaller the penalty, the flatter the valley. The default holds probabilities to .005.
     """
@@ -113,11 +111,7 @@ def fit_affine(
         grad[r * classes :] = slope.sum(axis=0) / bias_scale
         return value, grad
 
-    start = np.zeros((r + 1) * classes, np.float32)
-    if warm is not None:
-        start[: r * classes] = (warm.weights * scale).ravel()
-        start[r * classes :] = warm.bias * bias_scale
-    best = _lbfgs(loss, start, tolerance * max(penalty, 0.003) * np.sqrt(n))
+    best = _lbfgs(loss, np.zeros((r + 1) * classes, np.float32), tolerance * max(penalty, 0.003) * np.sqrt(n))
     return Affine(best[: r * classes].reshape(r, classes) / scale, best[r * classes :] / bias_scale)
 
 

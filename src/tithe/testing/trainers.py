@@ -47,7 +47,7 @@ def check_trainer(
     >>> "learns more than the majority" in check_trainer("linear", task="choice")
     True
     """
-    name = registry.parse(trainer)[0] if isinstance(trainer, str) else ""
+    name = registry.name_of(trainer) if isinstance(trainer, str) else ""
     part: Any = registry.build("trainers", trainer) if isinstance(trainer, str) else trainer
     if isinstance(part, type) or not hasattr(part, "fit"):
         part = part()
