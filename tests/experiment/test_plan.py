@@ -108,7 +108,7 @@ def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> 
         ({"subsample": 1.5}, "a share above 0"),
         ({"budgets": (5,), "initial": 3}, "not both"),
         ({"name": "a/b"}, "without /"),
-        ({"name": ""}, "not empty"),
+        ({"name": ""}, "not be empty"),
         ({"batches": (5,)}, "batches follow an initial one"),
         ({"budgets": (True,)}, "the plan's budgets must be"),
     ],
