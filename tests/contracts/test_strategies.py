@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tithe import registry
+from tithe.strategies import tasks_of
 from tithe.strategies.random import Random
 from tithe.strategies.uncertainty import Uncertainty
 from tithe.testing import ConformanceError, check_strategy
@@ -17,6 +18,13 @@ from tithe.types import Selection
 @pytest.mark.parametrize("name", registry.names("strategies"))
 def test_registered_strategy_conforms(name):
     assert check_strategy(name) == list(CHECKS)
+
+
+@pytest.mark.parametrize(
+    "name", [one for one in registry.names("strategies") if tasks_of(registry.build("strategies", one)) is None]
+)
+def test_registered_strategy_for_any_task_conforms_on_tokens(name):
+    assert check_strategy(name, tasks={"spans"}) == list(CHECKS)
 
 
 def test_the_kit_takes_names_with_settings_objects_and_factories():

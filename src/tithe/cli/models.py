@@ -25,7 +25,7 @@ Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (def
 def train(
     file: Annotated[Path, typer.Argument(help="A file of texts with labels; rows without one are left out.")],
     out: Annotated[Path, typer.Option(help="A new folder for the model.")],
-    task: Annotated[str, typer.Option(help="What a label means: choice or multilabel.")] = "choice",
+    task: Annotated[str, typer.Option(help="What a label means: choice, multilabel or spans.")] = "choice",
     text: Text = None,
     label: LabelColumn = None,
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
@@ -77,11 +77,11 @@ def predict(
     from tithe.views import ViewStore, default_root
 
     format_for(out)  # a suffix that cannot be written is told now, not after the work
-    items = read(file, text=text).items
-    for line in items.notes:
-        note(f"{file}: {line}")
     with progress() as tell:
         model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
+        items = read(file, task=model.task, text=text).items
+        for line in items.notes:
+            note(f"{file}: {line}")
         proba = model.view("proba", items)
     columns: dict[str, Sequence[object]] = {
         "id": list(items.ids),

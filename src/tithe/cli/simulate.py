@@ -30,7 +30,7 @@ def simulate(
     file: Annotated[Path, typer.Argument(help="The training file (its labels play the people), or a plan PLAN.toml.")],
     out: Annotated[Path, typer.Option(help="A folder for the results; the same command again goes on there.")],
     test: Annotated[Path | None, typer.Option(help="The test file; it is only ever scored on.")] = None,
-    task: Annotated[str, typer.Option(help="What a label means: choice or multilabel.")] = "choice",
+    task: Annotated[str, typer.Option(help="What a label means: choice, multilabel or spans.")] = "choice",
     text: Annotated[
         str | None, typer.Option(help="The text column (default: text, else the only string column).")
     ] = None,

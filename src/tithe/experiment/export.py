@@ -11,11 +11,10 @@ import numpy as np
 from tithe.data import write_rows
 from tithe.experiment.runs import Run, test_output
 from tithe.log import Snapshot
+from tithe.ragged import Ragged
 from tithe.types import Items, in_words
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from tithe.experiment.world import World
     from tithe.loop import Round
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 def export_round(folder: Path, world: World, run: Run, found: Round, snapshot: Snapshot) -> None:
     """Writes `train.csv`, `pool.csv` and `test.csv` of one round below `folder/config/seed-S/round-R`.
 
-    Columns: id, text, label (the file's own), prediction, p_<label> for each label, entropy in [0, 1].
+    Columns: id, text, label (the file's own), prediction, p_<label> for each label (not for spans), entropy in [0, 1].
     """
     into = folder / re.sub(r"[^\w.+=-]+", "_", run.config) / f"seed-{run.seed}" / f"round-{snapshot.round - 1}"
     into.mkdir(parents=True, exist_ok=True)
@@ -35,7 +34,7 @@ def export_round(folder: Path, world: World, run: Run, found: Round, snapshot: S
     _write(into / "test.csv", world.test, test_output(world, found, snapshot), world)
 
 
-def _write(path: Path, items: Items, proba: NDArray[Any] | None, world: World) -> None:
+def _write(path: Path, items: Items, proba: Any, world: World) -> None:
     columns: dict[str, Any] = {
         "id": list(items.ids),
         "text": list(items.texts),
@@ -43,7 +42,7 @@ def _write(path: Path, items: Items, proba: NDArray[Any] | None, world: World) -
     }
     if proba is not None:
         columns["prediction"] = [in_words(label) for label in world.task.decode(proba)]
-        for column, label in enumerate(world.task.labels):
+        for column, label in enumerate(() if isinstance(proba, Ragged) else world.task.labels):
             columns[f"p_{label}"] = [f"{value:.6f}" for value in proba[:, column]]
         columns["entropy"] = [f"{value:.6f}" for value in world.task.uncertainty(proba, "entropy")]
     write_rows(path, columns)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +20,8 @@ from tithe.log import Answered, Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
 from tithe.loop.record import record_of, spent
 from tithe.stopping import Record
+from tithe.tasks.spans import Spans
 from tithe.types import names_in
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FULL = "full"
 """The strategy name of a full-data run: all labels at once."""
@@ -139,11 +137,15 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
     }
 
 
-def test_output(world: World, found: Round, snapshot: Snapshot) -> NDArray[np.float32]:
-    """(n, C) what the round's model says of the test items; a constant guess where there was no model yet."""
+def test_output(world: World, found: Round, snapshot: Snapshot) -> Any:
+    """What the round's model says of the test items, in the form of the task's outputs.
+
+    Where there was no model yet it is a constant guess: the only label known, and for spans no entity.
+    """
     if found.model is not None:
-        output: NDArray[np.float32] = found.model.view("proba", world.test)
-        return output
+        return found.model.view("proba", world.test)
+    if isinstance(world.task, Spans):
+        return world.task.silent(world.test)
     only = {name for label in snapshot.labels.values() for name in names_in(label)}
     share = np.asarray([float(label in only) for label in world.task.labels], np.float32)
     return np.tile(share, (len(world.test), 1))  # one label at most is known in a choice: it adds up to 1

@@ -73,17 +73,17 @@ class ActiveLearner:
         """Answers by id; None skips an item for good. All are taken, or none.
 
         Raises:
-            LabelError: a label that the task does not have.
+            LabelError: a label that the task does not have, or a span that ends behind its text.
             UnknownItemError: an id that the pool does not have.
         """
-        snapshot = self.log.snapshot()
-        self.workshop.pool(snapshot.items, self.task).rows(answers)
+        items = self.log.snapshot().items
+        rows = self.workshop.pool(items, self.task).rows(answers)
         events: list[Event] = []
-        for one, label in answers.items():
+        for (one, label), row in zip(answers.items(), rows, strict=True):
             if label is None:
                 events.append(Answered(one, None, annotator, "skip"))
             else:
-                events.append(Answered(one, self.task.check(label), annotator))
+                events.append(Answered(one, _inside(self.task.check(label), items[int(row)]), annotator))
         self.log.append(*events)
 
     @property
@@ -116,3 +116,14 @@ class ActiveLearner:
         if self.stopped:  # the answers that came in since the last round were enough
             found = replace(found, selection=replace(found.selection, ids=(), scores=()))
         return found
+
+
+def _inside(label: Label, item: Item) -> Label:
+    """The label. Raises LabelError where it has a span that ends behind the text of its item, if there is a text."""
+    for span in label if isinstance(label, tuple) else ():
+        if item.text and span.end > len(item.text):
+            raise LabelError(
+                f"the span {tuple(span)} ends behind the text of {item.id!r}, which has {len(item.text)} characters; "
+                f"offsets count code points, end exclusive"
+            )
+    return label

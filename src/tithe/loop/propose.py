@@ -20,6 +20,7 @@ from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy, tasks_of
 from tithe.strategies.named import strategy as named
+from tithe.tasks.spans import Spans
 from tithe.types import Examples, Label, Selection, in_words
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
         NeedsError: a view is needed that nothing provides (before any work).
         ConfigError: the log declares no task, the strategy is for another one, or n is negative.
 
-    Where the answers hold fewer than two labels no model can be trained: the strategy's own cold start chooses, or
-    else the recipe's `initial_strategy`, and `Round.cold` says so.
+    Where the answers hold fewer than two labels (of spans: two tags, O being one) no model can be trained: the
+    strategy's own cold start chooses, or else the recipe's `initial_strategy`, and `Round.cold` says so.
     """
     if n < 0:
         raise ConfigError(f"n must be 0 or more items; given {n}")
@@ -158,6 +159,19 @@ def _initial(recipe: Recipe) -> Strategy:
     return initial.cold or initial
 
 
+def _too_little(task: Task, examples: Examples) -> str:
+    """Why no model can be trained of these answers, in words: they hold fewer than two labels, or two tags."""
+    if isinstance(task, Spans):
+        tags = task.tags_in(examples.labels, examples.items)
+        have = f"only {min(tags)!r}" if tags else "none"
+        return (
+            "" if len(tags) > 1 else f"cold start: answers with two tags are needed for a model, and there are {have}"
+        )
+    classes = set(examples.labels)
+    have = f"only {in_words(next(iter(classes)))!r}" if classes else "none"
+    return "" if len(classes) > 1 else f"cold start: answers of two labels are needed for a model, and there are {have}"
+
+
 def _fit(
     snapshot: Snapshot,
     labels: dict[str, Label],
@@ -170,12 +184,10 @@ def _fit(
     workshop: Workshop,
 ) -> tuple[Model | None, str]:
     """The model of these labels, or None and the reason in words."""
-    classes = set(labels.values())
-    if len(classes) < 2:
-        have = f"only {in_words(next(iter(classes)))!r}" if classes else "none"
-        return None, f"cold start: answers of two labels are needed for a model, and there are {have}"
     rows = workshop.pool(snapshot.items, task).rows(labels)
     examples = Examples(snapshot.items.take(rows), list(labels.values()))
+    if cold := _too_little(task, examples):
+        return None, cold
 
     def fit(warm: Model | None) -> Model:
         return trainer.fit(

@@ -35,6 +35,10 @@ class Strategy(Protocol):
         """The n candidates to ask next, best first; all of them where fewer are left."""
 
 
+WHOLE_ITEMS = frozenset({"choice", "multilabel"})
+"""The tasks whose `proba` is one row (C,) an item: what strategies name that read it as a matrix (N, C)."""
+
+
 def tasks_of(strategy: Strategy) -> frozenset[str] | None:
     """The names of the tasks that a strategy is for; None where it does not say, which means any."""
     return getattr(strategy, "tasks", None)

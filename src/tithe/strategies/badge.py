@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.pool import Pool
+from tithe.strategies import WHOLE_ITEMS
 from tithe.strategies.blocks import Blocks, block_rows, scaled
 from tithe.strategies.ranking import wanted
 from tithe.types import Floats, Rows, Selection, View
@@ -49,6 +50,7 @@ class Badge:
 
     needs: ClassVar[frozenset[View]] = frozenset({"embeddings", "proba"})
     cold: ClassVar[None] = None
+    tasks: ClassVar[frozenset[str]] = WHOLE_ITEMS
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates by k-means++ over their gradients."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
+from tithe.strategies import WHOLE_ITEMS
 from tithe.strategies.blocks import block_rows
 from tithe.strategies.ranking import largest, wanted
 from tithe.types import Rows, Selection, View
@@ -40,6 +41,7 @@ class Bald:
 
     needs: ClassVar[frozenset[View]] = frozenset({"committee"})
     cold: ClassVar[None] = None
+    tasks: ClassVar[frozenset[str]] = WHOLE_ITEMS
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """The n candidates of the largest mutual information. Draws nothing."""
@@ -71,6 +73,7 @@ class PowerBald:
     beta: float = 1.0
     needs: ClassVar[frozenset[View]] = frozenset({"committee"})
     cold: ClassVar[None] = None
+    tasks: ClassVar[frozenset[str]] = WHOLE_ITEMS
 
     def __post_init__(self) -> None:
         if not (isinstance(self.beta, int | float) and 0 <= self.beta < float("inf")):

@@ -6,6 +6,7 @@ last bit, does not depend on how the pool was sorted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tithe.ragged import Ragged
 from tithe.types import Floats, Rows
 
 Prepare: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -23,6 +25,13 @@ _NUMBERS = 1 << 18  # in a block: 1 MiB of float32, which the second-level cache
 def block_rows(width: int) -> int:
     """How many rows of this width a block holds."""
     return max(64, _NUMBERS // max(width, 1))
+
+
+def item_width(view: Any) -> int:
+    """How many numbers an item has in a view, on average: (N, d), or ragged rows of (t, d)."""
+    if isinstance(view, Ragged):
+        return math.ceil(int(view.values.shape[1]) * len(view.values) / max(len(view), 1))
+    return int(view.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tithe.pool import Pool
-from tithe.strategies.blocks import block_rows
+from tithe.ragged import Ragged
+from tithe.strategies.blocks import block_rows, item_width
 from tithe.strategies.ranking import largest, wanted
-from tithe.tasks import Measure
+from tithe.tasks import Measure, Task
 from tithe.tasks.choice import Choice
+from tithe.tasks.spans import Spans
 from tithe.types import Selection, View
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Uncertainty:
     """Asks what the model is least sure of; ties go to the smaller id.
 
     What "unsure" means is the task's own: see `Task.uncertainty`. A pool without a task is taken as a choice among
-    the columns of `proba`.
+    the columns of `proba`, or as spans where those are ragged rows of tokens.
 
     Source: Lewis and Gale 1994, A Sequential Algorithm for Training Text Classifiers (least confidence); Scheffer,
     Decomain and Wrobel 2001, Active Hidden Markov Models for Information Extraction (margin); Settles 2009, Active
@@ -51,11 +53,18 @@ class Uncertainty:
     def scores(self, pool: Pool) -> NDArray[np.float64]:
         """(n,) the uncertainty of each candidate."""
         proba, rows = pool.view("proba"), pool.candidates
-        task = pool.task or Choice(tuple(f"column {column}" for column in range(proba.shape[1])))
-        scores, step = np.empty(len(rows)), block_rows(proba.shape[-1])
+        task = pool.task or _nameless(proba)
+        scores, step = np.empty(len(rows)), block_rows(item_width(proba))
         for start in range(0, len(rows), step):
             scores[start : start + step] = task.uncertainty(proba[rows[start : start + step]], self.measure)
         return scores
+
+
+def _nameless(proba: Any) -> Task:
+    """The task that outputs of this form belong to, its labels being numbers."""
+    if isinstance(proba, Ragged):
+        return Spans(tuple(f"label {number}" for number in range((proba.values.shape[1] - 1) // 2)))
+    return Choice(tuple(f"column {column}" for column in range(proba.shape[1])))
 
 
 def least_confidence() -> Uncertainty:

@@ -13,8 +13,8 @@ from tithe.ragged import Ragged
 from tithe.tasks import Measure
 from tithe.tasks.entities import entity_scores, overlap
 from tithe.tasks.tags import fit_spans
-from tithe.tokens import tokens_of
-from tithe.types import Item, Label, Span
+from tithe.tokens import places, tokens_of
+from tithe.types import Item, Items, Label, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +120,32 @@ class Spans:
                 columns[begin + first : begin + last + 1] = inside
                 columns[begin + first] = start
         return places.with_values(columns)
+
+    def tags_in(self, labels: Sequence[Label], items: Items) -> frozenset[str]:
+        """The tags that these labels give the tokens of their items; it stops looking once there are two.
+
+        >>> sorted(Spans(("PER",)).tags_in([(), (Span(0, 3, "PER"),)], Items(["1", "2"], ["so", "Zoë"])))
+        ['B-PER', 'O']
+        """
+        found: set[str] = set()
+        for item, label in zip(items, labels, strict=True):
+            tokens = tokens_of(item)
+            ranges = fit_spans(tokens, spans_in(label), "expand").ranges
+            found |= {f"B-{name}" for _, _, name in ranges} | {f"I-{name}" for a, b, name in ranges if b > a}
+            if sum(b + 1 - a for a, b, _ in ranges) < len(tokens):
+                found.add("O")
+            if len(found) > 1:
+                break
+        return frozenset(found)
+
+    def silent(self, items: Items) -> Ragged:
+        """The output that is sure of O for every token of these items: a guess of no entity at all."""
+        import numpy as np
+
+        where = places(items)
+        values = np.zeros((len(where.values), len(self.tags)), np.float32)
+        values[:, 0] = 1.0
+        return where.with_values(values)
 
     def decode(self, output: Any) -> list[Label]:
         """The spans of the most probable legal path of each item, its tokens being independent."""

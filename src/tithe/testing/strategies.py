@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tithe import registry
 from tithe.errors import ConfigError, NeedsError
@@ -14,7 +15,7 @@ from tithe.pool import Array
 from tithe.rng import stream
 from tithe.strategies import Strategy, tasks_of
 from tithe.testing.conformance import ConformanceError, expect, run_checks
-from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, rows_of
+from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, numbers_of, rows_of, with_numbers
 from tithe.types import Selection, View
 
 
@@ -23,14 +24,17 @@ def check_strategy(
     *,
     seed: int = 0,
     views: Mapping[View, Maker] | None = None,
+    tasks: Iterable[str] | None = None,
 ) -> list[str]:
     """The names of the checks that the strategy passed.
 
-    It is tried on pools of each task that its attribute `tasks` names, and of `choice` where it has none.
+    It is tried on pools of each task that its attribute `tasks` names, and of `choice` where it has none; or of those
+    in the argument `tasks`.
 
     Args:
         strategy: a registered name (with settings, if need be), a strategy, or what makes one.
         seed: of the pools that it is tried on.
+        tasks: the tasks to try it on: for a strategy that fits any, `spans` beside `choice`, say.
         views: makes the views that the kit does not know: name -> function(rng, count) -> array of `count` rows.
 
     Raises:
@@ -48,14 +52,14 @@ def check_strategy(
             f"{part!r} needs views that the kit cannot make: {', '.join(unknown)}; "
             "pass views={name: function(rng, count)} to check_strategy"
         )
-    tasks = tasks_of(part)
-    tasks = frozenset({"choice"}) if tasks is None else tasks
-    if not tasks or tasks - KINDS.keys():
-        named = ", ".join(sorted(tasks)) or "none"
+    said = tasks_of(part)
+    tried = frozenset(tasks) if tasks is not None else frozenset({"choice"}) if said is None else said
+    if not tried or tried - KINDS.keys():
+        named = ", ".join(sorted(tried)) or "none"
         raise ConformanceError(
             f"{part!r} is for tasks that the kit cannot make: {named}; there are: {', '.join(KINDS)}"
         )
-    for task in sorted(tasks):
+    for task in sorted(tried):
         run_checks(part, CHECKS, _Probe(part, seed, {**MAKERS, **KINDS[task].makers, **(views or {})}, task))
     return list(CHECKS)
 
@@ -141,9 +145,9 @@ def _row_order(probe: _Probe) -> None:
 
 def _mutates_nothing(probe: _Probe) -> None:
     world = probe.world()
-    before = {name: np.array(_numbers(array)) for name, array in world.views.items()}
+    before = {name: np.array(numbers_of(array)) for name, array in world.views.items()}
     probe.select(world)
-    changed = [name for name, array in world.views.items() if not np.array_equal(_numbers(array), before[name])]
+    changed = [name for name, array in world.views.items() if not np.array_equal(numbers_of(array), before[name])]
     expect(not changed, "views left as they were", f"changes in {', '.join(changed)}")
 
 
@@ -183,12 +187,15 @@ def _duplicates(probe: _Probe) -> None:
 
 
 def _constant_proba(probe: _Probe) -> None:
-    probe.sound(probe.world().seen_as(lambda name, array: np.full_like(array, 1 / 3) if _is_proba(name) else array))
+    def flat(name: View, array: Array) -> Array:
+        return with_numbers(array, lambda p: np.full_like(p, 1 / p.shape[-1])) if _is_proba(name) else array
+
+    probe.sound(probe.world().seen_as(flat))
 
 
 def _one_hot_proba(probe: _Probe) -> None:
     def harden(name: View, array: Array) -> Array:
-        return np.eye(array.shape[-1], dtype=array.dtype)[array.argmax(axis=-1)] if _is_proba(name) else array
+        return with_numbers(array, _one_hot) if _is_proba(name) else array
 
     probe.sound(probe.world().seen_as(harden))
 
@@ -206,7 +213,7 @@ def _scales(*factors: float) -> Callable[[_Probe], None]:
 
 def _dtype(dtype: type) -> Callable[[_Probe], None]:
     def check(probe: _Probe) -> None:
-        probe.sound(probe.world().seen_as(lambda name, array: array.astype(dtype)))
+        probe.sound(probe.world().seen_as(lambda name, array: with_numbers(array, lambda part: part.astype(dtype))))
 
     return check
 
@@ -252,8 +259,8 @@ def _is_proba(name: View) -> bool:
     return name in {"proba", "committee"}
 
 
-def _numbers(array: Array) -> Any:
-    return array if isinstance(array, np.ndarray) else array.data
+def _one_hot(proba: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.eye(proba.shape[-1], dtype=proba.dtype)[proba.argmax(axis=-1)])
 
 
 CHECKS: Mapping[str, Callable[[_Probe], None]] = {

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.pool import Array, Pool
+from tithe.ragged import Ragged
 from tithe.rng import stream
 from tithe.tasks import Task
 from tithe.tasks.choice import Choice
 from tithe.tasks.multilabel import MultiLabel
-from tithe.types import Items, Label, View
+from tithe.tasks.spans import Spans
+from tithe.types import Items, Label, Span, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -51,6 +53,13 @@ def independent_committee(rng: Generator, count: int) -> NDArray[Any]:
     return np.stack([independent(rng, count) for _ in range(4)])
 
 
+def marginals(rng: Generator, count: int) -> Ragged:
+    """count rows of 0 to 6 tokens, each (7,): three labels have seven tags."""
+    lengths = rng.integers(0, 7, count)
+    values = rng.dirichlet(np.full(7, 0.5), int(lengths.sum())).astype(np.float32)
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+
 def lexical(rng: Generator, count: int) -> Array:
     """(count, 40), sparse, a third of it counts."""
     from scipy.sparse import csr_matrix
@@ -82,6 +91,11 @@ KINDS: Mapping[str, Kind] = {
         (frozenset({"a"}), frozenset({"b", "c"}), frozenset(), frozenset(LABELS)),
         {"proba": independent, "committee": independent_committee},
     ),
+    "spans": Kind(
+        Spans(LABELS),
+        ((Span(0, 4, "a"),), (), (Span(0, 4, "b"), Span(5, 7, "c")), (Span(8, 12, "a"),)),
+        {"proba": marginals},
+    ),
 }
 """The tasks that the kit can make worlds of, by name."""
 
@@ -112,8 +126,7 @@ class World:
     def _source(self, name: View, array: Array) -> Callable[[], Array]:
         def give() -> Array:
             self.asked.add(name)
-            part = array if isinstance(array, np.ndarray) else array.data
-            part.setflags(write=False)
+            numbers_of(array).setflags(write=False)
             return array
 
         return give
@@ -135,6 +148,18 @@ class World:
     def only(self, names: frozenset[View]) -> World:
         """The same items with these views alone."""
         return replace(self, views={name: array for name, array in self.views.items() if name in names})
+
+
+def numbers_of(array: Array) -> NDArray[Any]:
+    """The numbers of a view, dense, sparse or ragged, as they are stored."""
+    if isinstance(array, Ragged):
+        return array.values
+    return array if isinstance(array, np.ndarray) else np.asarray(array.data)
+
+
+def with_numbers(array: Array, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
+    """A dense or ragged view with other numbers."""
+    return array.with_values(change(array.values)) if isinstance(array, Ragged) else change(array)
 
 
 def rows_of(name: View, array: Array, rows: NDArray[np.int64]) -> Array:
