@@ -20,7 +20,7 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 FULL = "full"
 """The strategy name of a run on all labels, which sets the target of the others."""
 
-WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost")
+WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost", "people")
 ITEMS = ("test_correct", "test_items")
 PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
@@ -66,13 +66,17 @@ class Arm:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """What may be compared: the arms of one data set, trainer and start, and its run on all labels."""
+    """What may be compared: the arms of one data set, trainer and start, and its run on all labels.
+
+    `people` says who answered, where it was no oracle.
+    """
 
     dataset: str
     trainer: str
     start: str
     arms: tuple[Arm, ...]
     full: Arm | None
+    people: str = ""
 
     @property
     def name(self) -> str:
@@ -87,7 +91,7 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold")]
+    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold", "people")]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
     return columns
@@ -116,7 +120,8 @@ def groups_of(columns: Columns) -> list[Group]:
         own = {name: column for name, column in columns.items() if any(column[row] is not None for row in every)}
         arms = {name: _arm(name, rows, own) for name, rows in named.items()}
         full = arms.pop(FULL, None)
-        groups.append(Group(*where, tuple(arms.values()), full))
+        people = next((str(said) for row in every if "people" in own and (said := own["people"][row])), "")
+        groups.append(Group(*where, tuple(arms.values()), full, people))
     return groups
 
 

@@ -226,7 +226,7 @@ def _adjust(tests: Sequence[dict[str, Any]], settings: Settings) -> None:
 
 def _notes(group: Group, arms: Sequence[Arm], base: Arm | None, full: Arm | None, settings: Settings) -> list[str]:
     """What a reader must know before believing the numbers."""
-    notes = []
+    notes = [f"{group.name}: {group.people}."] if group.people else []
     if base is None:
         notes.append(f"{group.name}: no {settings.baseline} arm: nothing is claimed.")
     if full is None:
