@@ -118,7 +118,7 @@ def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> 
         ({"subsample": 1.5}, "a share above 0"),
         ({"budgets": (5,), "initial": 3}, "not both"),
         ({"name": "a/b"}, "without /"),
-        ({"name": ""}, "not empty"),
+        ({"name": ""}, "must not be empty"),
         ({"answers": 0}, "given answers 0 and late 0"),
         ({"imbalance": 0.5}, "1 or more; given 0.5"),
         ({"imbalance": float("nan")}, "1 or more; given nan"),

@@ -38,6 +38,8 @@ class Arm:
         seconds: (S, B) for each of fit_s, view_s, select_s.
         correct: (B, S, items) whether each test item was right; None where that was not kept.
         unfinished: Budgets that only some seeds have reached.
+        ends: (S,) labels at the last round of each seed, where a stop rule may have ended it.
+        last: (S,) for each metric, the score there.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Arm:
     seconds: Mapping[str, Table]
     correct: NDArray[np.bool_] | None
     unfinished: int
+    ends: Table
+    last: Mapping[str, Table]
 
     def only(self, seeds: Sequence[int], budgets: Table) -> Arm:
         """The arm at some of its seeds and budgets."""
@@ -61,6 +65,8 @@ class Arm:
             {name: table[cut] for name, table in self.seconds.items()},
             None if self.correct is None else self.correct[np.ix_(columns, rows)],
             self.unfinished,
+            self.ends[rows],
+            {name: table[rows] for name, table in self.last.items()},
         )
 
 
@@ -136,6 +142,8 @@ def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
             raise DataError(f"{name} has two rows for seed {seeds[where[0]]} at {all_budgets[where[1]]:g} labels")
         at[where] = row
     whole = (at >= 0).all(axis=0)
+    final = at.shape[1] - 1 - (at >= 0)[:, ::-1].argmax(axis=1)
+    ends = at[np.arange(len(seeds)), final]
     at = at[:, whole]
     return Arm(
         name,
@@ -145,6 +153,8 @@ def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
         {part: _table(columns[part], at) for part in SECONDS if part in columns},
         _correct(name, columns, at),
         int((~whole).sum()),
+        np.array(all_budgets)[final],
+        {metric: _table(columns[metric], ends) for metric in metrics_of(columns)},
     )
 
 
