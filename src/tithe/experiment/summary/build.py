@@ -54,7 +54,7 @@ def summarise(
                 strategy, seeds: [..]
                 curve: [{labelled, mean, low, high, low_items, high_items, n}]   (t over seeds; with test items too)
                 metrics: {name: [mean at each budget of the curve]}
-                ends: null (all runs went as far) or {labelled: {seed: n}, score: {seed: score}, labelled_mean, score_mean}
+                ends: null (all went as far) or {labelled: {seed: n}, score: {seed: score}, labelled_mean, score_mean}
                 area: {mean, low, high, from, to, per_seed: {seed: area}}
                 labels_to: [{share, target, labels, at_first, budget}]   labels null: not reached within the budget;
                                                                at_first: already at the first budget, so "at most"
