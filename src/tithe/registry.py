@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from tithe.errors import ConfigError, UnknownNameError, near
 
-Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks"]
+Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks", "people"]
 
 _KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 _SPEC = re.compile(r"^(?P<name>[^()]+?)\s*(?:\((?P<settings>.*)\))?$", re.DOTALL)
@@ -118,7 +118,7 @@ def find(kind: Kind, name: str) -> Any:
 def _point(kind: Kind, name: str) -> EntryPoint:
     points = _points(kind)
     if name not in points:
-        noun = "strategy" if kind == "strategies" else kind.removesuffix("s")
+        noun = {"strategies": "strategy", "people": "kind of person"}.get(kind, kind.removesuffix("s"))
         raise UnknownNameError(f"unknown {noun} {name!r}; {near(name, points)}")
     return points[name]
 

@@ -41,9 +41,9 @@ def test_every_setting_changes_the_digest() -> None:
         "header": False, "columns": ("x",), "strategies": ("x",), "trainers": ("x",), "starts": ("x",),
         "initial_strategy": "x", "budgets": (3,), "initial": 3, "batches": (3,), "seeds": 3, "seed": 3,
         "subsample": 0.3, "embeddings": "x", "test_embeddings": "x", "dedupe": True, "drop_leaks": True,
-        "stop": ("x",), "full": False,
+        "stop": ("x",), "full": False, "people": ("x",), "answers": 2, "late": 1, "imbalance": 3.0,
     }  # fmt: skip
-    base = replace(PLAN, initial=2)  # batches need an initial one
+    base = replace(PLAN, initial=2, people=("a", "b"))  # batches need an initial one, and two answers two people
     changes["budgets"] = (3,)
     found = {PLAN.digest, base.digest}
     for name, value in changes.items():
@@ -57,6 +57,16 @@ def test_the_root_says_where_the_files_are_and_changes_no_digest() -> None:
     assert (moved.at("a/train.csv"), moved.at("/b.csv")) == ("elsewhere/a/train.csv", "/b.csv")
     assert moved.at("hf:owner/name:train") == "hf:owner/name:train"
     assert PLAN.at("a/train.csv") == "a/train.csv"
+
+
+def test_with_several_answers_budgets_count_answers() -> None:
+    plan = Plan("a", "b", people=("exact",) * 3, answers=3)
+    assert replace(plan, budgets=(30, "5%", "100%")).steps(1000) == [30, 150, 3000]
+    assert plan.steps(1000) == [30, 60, 90, 150, 210, 300, 450, 600]
+    with pytest.raises(BudgetError, match="each budget must pay for one item more, 3 answers; given 30, 32"):
+        replace(plan, budgets=(30, 32)).steps(1000)
+    with pytest.raises(BudgetError, match="more than the pool of 10 items with 3 answers each; give at most 30"):
+        replace(plan, budgets=(31,)).steps(10)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,13 @@ def test_budgets_that_do_not_fit_are_refused(how: dict[str, Any], said: str) -> 
         ({"subsample": 1.5}, "a share above 0"),
         ({"budgets": (5,), "initial": 3}, "not both"),
         ({"name": "a/b"}, "without /"),
-        ({"name": ""}, "not be empty"),
+        ({"name": ""}, "must not be empty"),
+        ({"answers": 0}, "given answers 0 and late 0"),
+        ({"imbalance": 0.5}, "1 or more; given 0.5"),
+        ({"imbalance": float("nan")}, "1 or more; given nan"),
+        ({"imbalance": float("inf")}, "1 or more; given inf"),
+        ({"late": -1}, "given answers 1 and late -1"),
+        ({"answers": 2, "people": ("exact",)}, "2 answers to each item need as many people; given 1"),
         ({"batches": (5,)}, "batches follow an initial one"),
         ({"budgets": (True,)}, "the plan's budgets must be"),
     ],

@@ -276,6 +276,24 @@ def test_settled_predictions_end_a_run(example: Any) -> None:
     assert "predictions have settled" in results.environment["stopped"]["lexical/linear/random#0"]
 
 
+def test_runs_of_unequal_length_make_a_report(example: Any, tmp_path: Path) -> None:
+    plan = plan_of(
+        example, strategies=("random", "margin"), budgets=(), initial=20, batches=(20,), seeds=3,
+        stop=("stabilising(threshold=0.6, window=1)",),
+    )  # fmt: skip
+    results = simulate(plan, tmp_path / "out", engine="inline")
+    last: dict[tuple[str, int], int] = {}
+    for row in results.rounds.to_pylist():
+        last[row["strategy"], row["seed"]] = max(row["labelled"], last.get((row["strategy"], row["seed"]), 0))
+    assert len({last["margin", seed] for seed in range(3)} | {last["random", seed] for seed in range(3)}) > 1
+    (group,) = results.summary["groups"]
+    for one in group["strategies"]:
+        assert one["ends"]["labelled"] == {str(seed): last[one["strategy"], seed] for seed in range(3)}
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "margin ended at" in html
+    assert "predictions have settled" in html, "the reasons stand among the facts of the run"
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

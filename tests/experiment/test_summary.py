@@ -196,3 +196,53 @@ def test_rows_that_are_damaged_are_refused() -> None:
         summarise({key: values + values[-1:] for key, values in rows.items()}, {}, seed=0)
     with pytest.raises(DataError, match="does not average"):
         summarise({**rows, "accuracy": [0.5] * len(rows["accuracy"])}, {}, seed=0)
+
+
+# --- curves of unequal length
+
+
+def cut(rows: dict[str, list[Any]], ends: dict[tuple[str, int], int]) -> dict[str, list[Any]]:
+    """The rounds without what lies behind the last budget of a run, as a stop rule would leave them."""
+    kept = [
+        number
+        for number, (name, seed, labelled) in enumerate(
+            zip(rows["strategy"], rows["seed"], rows["labelled"], strict=True)
+        )
+        if labelled <= ends.get((name, seed), 10**9)
+    ]
+    return {name: [column[number] for number in kept] for name, column in rows.items()}
+
+
+def test_runs_that_stopped_early_are_compared_where_all_still_ran() -> None:
+    ends = {("margin", seed): 242 if seed else 145 for seed in range(10)}
+    whole = made.rounds()
+    summary = summarise(cut(whole, ends), {}, seed=0, draws=200)
+    (group,) = summary["groups"]
+    by_name = {one["strategy"]: one for one in group["strategies"]}
+    assert [point["labelled"] for point in by_name["margin"]["curve"]] == [48, 97, 145]
+    assert [row["labelled"] for row in by_name["margin"]["against"]["gains"]] == [48, 97, 145]
+    assert [point["labelled"] for point in by_name["auto"]["curve"]] == list(made.BUDGETS)
+    assert by_name["margin"]["ends"]["labelled"] == {str(seed): 242 if seed else 145 for seed in range(10)}
+    assert by_name["margin"]["ends"]["labelled_mean"] == pytest.approx((9 * 242 + 145) / 10)
+    rows = zip(whole["strategy"], whole["seed"], whole["labelled"], whole["accuracy"], strict=True)
+    score = {(name, seed, labelled): one for name, seed, labelled, one in rows}
+    expected = {str(seed): pytest.approx(score["margin", seed, 242 if seed else 145]) for seed in range(10)}
+    assert by_name["margin"]["ends"]["score"] == expected
+    assert any("margin has 2 budgets that not every seed has reached" in note for note in group["notes"])
+    said = next(one for one in group["sentences"] if one.startswith("margin ended"))
+    assert said.startswith("margin ended at 145 to 242 labels, 233 on average, with ")
+    assert any(one.startswith("auto ended at 1,116 labels with") for one in group["sentences"])
+
+
+def test_where_all_runs_went_as_far_nothing_is_said_of_ends() -> None:
+    summary = summarise(made.rounds(), {}, seed=0, draws=50)
+    assert {one["ends"] for one in summary["groups"][0]["strategies"]} == {None}
+    assert not any("ended at" in one for one in summary["sentences"])
+
+
+def test_a_run_that_stopped_at_once_leaves_a_curve_of_one_point() -> None:
+    ends = {("margin", 3): 48}
+    summary = summarise(cut(made.rounds(), ends), {}, seed=0, draws=50)
+    (margin,) = (one for one in summary["groups"][0]["strategies"] if one["strategy"] == "margin")
+    assert len(margin["curve"]) == 1
+    assert margin["area"]["from"] == margin["area"]["to"] == 48

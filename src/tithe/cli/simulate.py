@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tithe.cli.options import Answers, ExportRounds, Imbalance, Late, People
 from tithe.cli.outcome import print_results
 from tithe.errors import ConfigError
 
@@ -56,15 +57,17 @@ def simulate(
         Path | None, typer.Option(help="Those of the test rows, where X.npy lacks them.")
     ] = None,
     stop: Annotated[str, typer.Option(help="Stop rules, split at commas: stabilising,target(accuracy=0.95).")] = "",
+    people: People = "",
+    answers: Answers = 1,
+    late: Late = 0,
+    imbalance: Imbalance = 1.0,
     dedupe: Annotated[bool, typer.Option(help="Merge rows of the same text.")] = False,
     drop_leaks: Annotated[bool, typer.Option(help="Leave training rows out whose text is in the test file.")] = False,
     full: Annotated[bool, typer.Option(help="Train once on all labels too, as the yardstick.")] = True,
     root: Annotated[
         Path | None, typer.Option(help="Where relative paths begin; for PLAN.toml, instead of its own root.")
     ] = None,
-    export_rounds: Annotated[
-        Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")
-    ] = None,
+    export_rounds: ExportRounds = None,
     engine: Annotated[str, typer.Option(help="Where runs go: processes or inline.")] = "processes",
     workers: Annotated[int, typer.Option(help="Processes (default: one for each core).")] = 0,
     cache: Annotated[
@@ -76,6 +79,8 @@ def simulate(
     Each arm begins without labels and asks for them; the report shows what that would have saved.
 
     Example: tithe simulate train.csv --test test.csv --strategy random,margin,auto --budgets 50,100,200,400 --out out
+
+    People who err: --people "noisy(accuracy=0.8),noisy(accuracy=0.9),noisy(towards=similar)" --answers 3 --late 1
     """
     from tithe import registry
     from tithe.experiment.plan import Plan, counts, one_count
@@ -97,6 +102,7 @@ def simulate(
             embeddings=None if embeddings is None else str(embeddings),
             test_embeddings=None if test_embeddings is None else str(test_embeddings),
             dedupe=dedupe, drop_leaks=drop_leaks, stop=tuple(registry.split_list(stop)), full=full,
+            people=tuple(registry.split_list(people)), answers=answers, late=late, imbalance=imbalance,
         )  # fmt: skip
     print_results(play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds), out)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from tithe.data import write_rows
 from tithe.experiment.runs import Run, test_output
-from tithe.log import Snapshot
 from tithe.ragged import Ragged
 from tithe.types import Items, in_words
 
@@ -19,19 +18,19 @@ if TYPE_CHECKING:
     from tithe.loop import Round
 
 
-def export_round(folder: Path, world: World, run: Run, found: Round, snapshot: Snapshot) -> None:
+def export_round(folder: Path, world: World, run: Run, found: Round, *, number: int) -> None:
     """Writes `train.csv`, `pool.csv` and `test.csv` of one round below `folder/config/seed-S/round-R`.
 
     Columns: id, text, label (the file's own), prediction, p_<label> for each label (not for spans), entropy in [0, 1].
     """
-    into = folder / re.sub(r"[^\w.+=-]+", "_", run.config) / f"seed-{run.seed}" / f"round-{snapshot.round - 1}"
+    into = folder / re.sub(r"[^\w.+=-]+", "_", run.config) / f"seed-{run.seed}" / f"round-{number}"
     into.mkdir(parents=True, exist_ok=True)
     items = found.pool.items
     proba = found.pool.view("proba") if found.model is not None else None
-    labelled = np.isin(np.arange(len(items)), found.pool.rows(snapshot.labels))
+    labelled = np.isin(np.arange(len(items)), found.pool.labelled)
     for name, rows in (("train", np.flatnonzero(labelled)), ("pool", np.flatnonzero(~labelled))):
         _write(into / f"{name}.csv", items.take(rows), None if proba is None else proba[rows], world)
-    _write(into / "test.csv", world.test, test_output(world, found, snapshot), world)
+    _write(into / "test.csv", world.test, test_output(world, found), world)
 
 
 def _write(path: Path, items: Items, proba: Any, world: World) -> None:

@@ -27,6 +27,10 @@ class Plan:
 
     `budgets` are cumulative; a str such as "5%" is a share of the pool. Without `budgets`, `initial` and `batches` say
     the same: the last batch repeats until the pool ends.
+
+    Without `people` an oracle answers with the file's own labels. With `answers` people for each item all budgets count
+    answers, and 5% is that share of the pool, each item answered so often; what is left over of a batch size goes
+    into the next. Answers arrive `late` rounds after they were asked for. `imbalance`: see `experiment.long_tail`.
     """
 
     train: str
@@ -56,6 +60,10 @@ class Plan:
     drop_leaks: bool = False
     stop: tuple[str, ...] = ()
     full: bool = True
+    people: tuple[str, ...] = ()
+    answers: int = 1
+    late: int = 0
+    imbalance: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):  # lists from TOML or a caller become tuples, so that a plan is a value
@@ -77,6 +85,20 @@ class Plan:
             raise ConfigError(f"subsample is a share above 0 and at most 1; given {self.subsample}")
         if self.budgets and (self.initial or self.batches):
             raise ConfigError("give either budgets or initial and batches, not both")
+        if not 1 <= self.imbalance < float("inf"):
+            raise ConfigError(
+                f"imbalance is how often the largest class holds the smallest, 1 or more; given {self.imbalance}"
+            )
+        if self.answers < 1 or self.late < 0:
+            raise ConfigError(
+                f"each item has 1 answer or more, and answers come 0 or more rounds late; "
+                f"given answers {self.answers} and late {self.late}"
+            )
+        if self.answers > max(1, len(self.people)):
+            raise ConfigError(
+                f"{self.answers} answers to each item need as many people; given {len(self.people)}. "
+                f"Name some, such as {self.answers} times noisy(accuracy=0.8)"
+            )
         if self.batches and not self.initial:
             raise ConfigError("batches follow an initial one; give its size too, such as --initial 50")
 
@@ -129,7 +151,7 @@ class Plan:
         return str(Path(self.root) / path)
 
     def steps(self, pool: int) -> list[int]:
-        """The cumulative budgets for a pool of this size.
+        """The cumulative budgets, in answers, for a pool of this many items.
 
         Raises:
             BudgetError: a budget is more than the pool, or budgets do not grow.
@@ -139,6 +161,7 @@ class Plan:
         >>> Plan("a.csv", "b.csv", initial=10, batches=(20, 30)).steps(100)
         [10, 30, 60, 90, 100]
         """
+        items, pool = pool, pool * self.answers
         if self.budgets:
             steps = [_count(budget, pool) for budget in self.budgets]
         elif self.initial:
@@ -151,11 +174,19 @@ class Plan:
             while steps[-1] < pool:
                 steps.append(min(pool, steps[-1] + batches[min(len(steps) - 1, len(batches) - 1)]))
         else:
-            steps = sorted({max(2, round(pool * share)) for share in (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)})
+            shares = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
+            steps = sorted({max(2, round(items * share)) * self.answers for share in shares})
         if any(b <= a for a, b in zip([0, *steps], steps, strict=False)):
             raise BudgetError(f"budgets must grow and begin above 0; given {', '.join(map(str, steps))}")
         if steps[-1] > pool:
-            raise BudgetError(f"the budget of {steps[-1]} is more than the pool of {pool} items; give at most {pool}")
+            many = f" with {self.answers} answers each" if self.answers > 1 else ""
+            raise BudgetError(
+                f"the budget of {steps[-1]} is more than the pool of {items} items{many}; give at most {pool}"
+            )
+        if any(b // self.answers <= a // self.answers for a, b in zip([0, *steps], steps, strict=False)):
+            raise BudgetError(
+                f"each budget must pay for one item more, {self.answers} answers; given {', '.join(map(str, steps))}"
+            )
         return steps
 
     def to_toml(self) -> str:

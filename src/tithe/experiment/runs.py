@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tithe.experiment.people import in_words
 from tithe.experiment.plan import Plan
 from tithe.experiment.world import World, starts_of, world_of
-from tithe.log import Answered, Asked, Event, Snapshot
+from tithe.log import Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
 from tithe.loop.record import record_of, spent
 from tithe.stopping import Record
@@ -76,42 +77,47 @@ def take_step(
 ) -> Step:
     """The next round of a run: fit on all batches asked, score on test, choose the next batch.
 
-    The first step (no batches yet) has no row: it only chooses the initial batch.
+    The steps before the first answers have no row: they only choose batches. An empty batch is a round in which late
+    answers were waited for. Row r is of the model that knows the answers to the batches 0 to r.
     """
     world = world_of(plan, cache)
     start = world.snapshot(run.seed, plan.subsample)
-    gold = dict(zip(world.pool.ids, world.pool.gold or (), strict=True))
+    late = world.crowd.late
     if run.strategy == FULL:
-        batches = [list(start.items.ids)]
-    snapshot = start.apply(_events(run, batches, gold))
+        batches, late = [list(start.items.ids)], 0
+    snapshot = start.apply(_events(world, run, batches, late))
     recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", plan.initial_strategy)
     wanted = 0
     if run.strategy != FULL and len(batches) < len(world.steps):
-        wanted = world.steps[len(batches)] - len(snapshot.labels)
+        wanted = world.steps[len(batches)] // world.crowd.answers - sum(map(len, batches))
     found = propose(snapshot, recipe, seed=run.seed, n=wanted, workshop=world.workshop)
-    if not batches:
+    if len(batches) <= late:
         return Step(None, found.selection.ids, found.selection.scores)
-    row = _row(plan, world, run, snapshot, found)
+    row = _row(plan, world, run, snapshot, found) | {"round": len(batches) - 1 - late}
     if export:
         from tithe.experiment.export import export_round
 
-        export_round(Path(export), world, run, found, snapshot)
+        export_round(Path(export), world, run, found, number=row["round"])
     record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
     return Step(row, found.selection.ids, found.selection.scores, record)
 
 
-def _events(run: Run, batches: Sequence[Sequence[str]], gold: dict[str, Any]) -> list[Event]:
+def _events(world: World, run: Run, batches: Sequence[Sequence[str]], late: int) -> list[Event]:
+    """What was asked and answered so far: the answers to a batch stand behind the question `late` rounds later."""
     events: list[Event] = []
-    for batch in batches:
-        events.append(Asked(tuple(batch), run.strategy, run.seed, 0))
-        events += [Answered(one, gold[one], "oracle") for one in batch]
+    for number, batch in enumerate(batches):
+        if batch:
+            events.append(Asked(tuple(batch), run.strategy, run.seed, 0))
+        for one in batches[number - late] if number >= late else ():
+            item, true = world.asked(one)
+            events += world.crowd.answered(item, true, run.seed)
     return events
 
 
 def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -> dict[str, Any]:
     """The row of rounds.parquet."""
     began = time.perf_counter()
-    output = test_output(world, found, snapshot)
+    output = test_output(world, found)
     truth = [label for label in world.test.gold or () if label is not None]  # require_label: there is no None
     guess = world.task.decode(output) if found.model is None else found.model.decide(output)
     scores = world.task.score(truth, output, guess)
@@ -123,10 +129,11 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
         "trainer": run.trainer,
         "start": run.start,
         "seed": run.seed,
-        "round": snapshot.round - 1,
+        "round": 0,
         "labelled": len(snapshot.labels),
         "cost": spent(found.pool, snapshot),
         **scores,
+        **_of_people(plan, world, snapshot),
         "test_items": len(truth),
         "test_correct": np.packbits(correct).tobytes(),
         "cold": found.cold,
@@ -137,7 +144,17 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
     }
 
 
-def test_output(world: World, found: Round, snapshot: Snapshot) -> Any:
+def _of_people(plan: Plan, world: World, snapshot: Snapshot) -> dict[str, Any]:
+    """Who answered, where it was no oracle: the share of labels that are the file's own, and the seconds it took."""
+    said = in_words(asdict(plan))
+    if not world.crowd.people:
+        return {"people": said} if said else {}
+    right = sum(label == world.asked(one)[1] for one, label in snapshot.labels.items())
+    seconds = sum(one.seconds for answers in snapshot.answers.values() for one in answers.values())
+    return {"people": said, "label_accuracy": right / max(1, len(snapshot.labels)), "answer_s": seconds}
+
+
+def test_output(world: World, found: Round) -> Any:
     """What the round's model says of the test items, in the form of the task's outputs.
 
     Where there was no model yet it is a constant guess: the only label known, and for spans no entity.
@@ -146,6 +163,6 @@ def test_output(world: World, found: Round, snapshot: Snapshot) -> Any:
         return found.model.view("proba", world.test)
     if isinstance(world.task, Spans):
         return world.task.silent(world.test)
-    only = {name for label in snapshot.labels.values() for name in names_in(label)}
+    only = {name for label in found.pool.answers.values() for name in names_in(label)}
     share = np.asarray([float(label in only) for label in world.task.labels], np.float32)
     return np.tile(share, (len(world.test), 1))  # one label at most is known in a choice: it adds up to 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from tithe.data.reading import leaks, read_items
 from tithe.errors import ConfigError, DataError
+from tithe.experiment.long_tail import long_tail
+from tithe.experiment.people import Crowd, Known, crowd_of, in_words
 from tithe.experiment.plan import Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
@@ -19,7 +22,7 @@ from tithe.models import Tell, quiet
 from tithe.models.given import GivenStart
 from tithe.pool import declared_labels, declared_task
 from tithe.rng import stream
-from tithe.types import Items, names_in
+from tithe.types import Item, Items, Label, names_in
 from tithe.views import ViewStore
 
 if TYPE_CHECKING:
@@ -43,6 +46,18 @@ class World:
     workshop: Workshop
     notes: tuple[str, ...]
     steps: tuple[int, ...]
+    crowd: Crowd
+
+    def asked(self, one: str) -> tuple[Item, Label]:
+        """An item of the pool and its true label."""
+        row = self._rows[one]
+        label = self.pool.gold[row] if self.pool.gold is not None else None
+        assert label is not None, "the pool was read with require_label"
+        return self.pool[row], label
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {one: row for row, one in enumerate(self.pool.ids)}
 
     @property
     def size(self) -> int:
@@ -103,11 +118,17 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
         )
     given = _given(plan, pool, test)
     pool = _without_leaks(plan, pool, test, notes)
+    if plan.imbalance > 1:
+        pool, said = long_tail(pool, task, plan.imbalance, plan.seed)
+        notes.append(f"{plan.train}: {said}")
     workshop = Workshop(ViewStore(cache), warm=False, tell=tell)
     if given is not None:
         workshop.given["given"] = given
     steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
-    return World(pool, test, task, workshop, tuple(notes), steps)
+    crowd = crowd_of(plan.people, plan.answers, plan.late, Known(task, pool))
+    if said := in_words(asdict(plan)):
+        notes.append(said)
+    return World(pool, test, task, workshop, tuple(notes), steps, crowd)
 
 
 def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> Items:

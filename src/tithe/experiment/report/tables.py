@@ -101,7 +101,11 @@ def tests(group: Group, summary: Mapping[str, Any]) -> Html:
             p_t, p_flips = _p(test["p_t"], test["p_holm"]), _p(test["p_flips"], test["p_flips_holm"])
             row += [_with(signed(test["gain"]), test["low"], test["high"], signed), p_t, p_flips, verdict]
         rows.append(row)
-    first = group["strategies"][0]["area"]
+    spans = {(one["area"]["from"], one["area"]["to"]) for one in group["strategies"]}
+    over = "Each over the budgets that all its seeds reached, gains over those that both reached"
+    if len(spans) == 1:
+        first, last = spans.pop()
+        over = f"From {labels(first)} to {labels(last)} labels"
     return table(
         "Area under the curve, and the tests",
         [
@@ -113,7 +117,7 @@ def tests(group: Group, summary: Mapping[str, Any]) -> Html:
             "Verdict",
         ],
         rows,
-        note=f"From {labels(first['from'])} to {labels(first['to'])} labels, {percent(summary['level'])} t intervals "
+        note=f"{over}, {percent(summary['level'])} t intervals "
         "over seeds. The verdict is the t test's after Holm over the strategies of this table.",
     )
 

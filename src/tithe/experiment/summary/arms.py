@@ -20,7 +20,7 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 FULL = "full"
 """The strategy name of a run on all labels, which sets the target of the others."""
 
-WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost")
+WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost", "people")
 ITEMS = ("test_correct", "test_items")
 PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
@@ -38,6 +38,8 @@ class Arm:
         seconds: (S, B) for each of fit_s, view_s, select_s.
         correct: (B, S, items) whether each test item was right; None where that was not kept.
         unfinished: Budgets that only some seeds have reached.
+        ends: (S,) labels at the last round of each seed, where a stop rule may have ended it.
+        last: (S,) for each metric, the score there.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Arm:
     seconds: Mapping[str, Table]
     correct: NDArray[np.bool_] | None
     unfinished: int
+    ends: Table
+    last: Mapping[str, Table]
 
     def only(self, seeds: Sequence[int], budgets: Table) -> Arm:
         """The arm at some of its seeds and budgets."""
@@ -61,18 +65,24 @@ class Arm:
             {name: table[cut] for name, table in self.seconds.items()},
             None if self.correct is None else self.correct[np.ix_(columns, rows)],
             self.unfinished,
+            self.ends[rows],
+            {name: table[rows] for name, table in self.last.items()},
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """What may be compared: the arms of one data set, trainer and start, and its run on all labels."""
+    """What may be compared: the arms of one data set, trainer and start, and its run on all labels.
+
+    `people` says who answered, where it was no oracle.
+    """
 
     dataset: str
     trainer: str
     start: str
     arms: tuple[Arm, ...]
     full: Arm | None
+    people: str = ""
 
     @property
     def name(self) -> str:
@@ -87,7 +97,7 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold")]
+    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold", "people")]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
     return columns
@@ -116,7 +126,8 @@ def groups_of(columns: Columns) -> list[Group]:
         own = {name: column for name, column in columns.items() if any(column[row] is not None for row in every)}
         arms = {name: _arm(name, rows, own) for name, rows in named.items()}
         full = arms.pop(FULL, None)
-        groups.append(Group(*where, tuple(arms.values()), full))
+        people = next((str(said) for row in every if "people" in own and (said := own["people"][row])), "")
+        groups.append(Group(*where, tuple(arms.values()), full, people))
     return groups
 
 
@@ -131,6 +142,8 @@ def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
             raise DataError(f"{name} has two rows for seed {seeds[where[0]]} at {all_budgets[where[1]]:g} labels")
         at[where] = row
     whole = (at >= 0).all(axis=0)
+    final = at.shape[1] - 1 - (at >= 0)[:, ::-1].argmax(axis=1)
+    ends = at[np.arange(len(seeds)), final]
     at = at[:, whole]
     return Arm(
         name,
@@ -140,6 +153,8 @@ def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
         {part: _table(columns[part], at) for part in SECONDS if part in columns},
         _correct(name, columns, at),
         int((~whole).sum()),
+        np.array(all_budgets)[final],
+        {metric: _table(columns[metric], ends) for metric in metrics_of(columns)},
     )
 
 

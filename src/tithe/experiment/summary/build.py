@@ -54,6 +54,7 @@ def summarise(
                 strategy, seeds: [..]
                 curve: [{labelled, mean, low, high, low_items, high_items, n}]   (t over seeds; with test items too)
                 metrics: {name: [mean at each budget of the curve]}
+                ends: null (all went as far) or {labelled: {seed: n}, score: {seed: score}, labelled_mean, score_mean}
                 area: {mean, low, high, from, to, per_seed: {seed: area}}
                 labels_to: [{share, target, labels, at_first, budget}]   labels null: not reached within the budget;
                                                                at_first: already at the first budget, so "at most"
@@ -121,6 +122,7 @@ def _group(group: Group, settings: Settings) -> dict[str, Any]:
     base = next((arm for arm in arms if arm.name == settings.baseline), None)
     compared = {arm.name: against(arm, base, full, settings) for arm in arms if base is not None and arm is not base}
     _adjust([one["area"] for one in compared.values() if one is not None], settings)
+    stopped = len({end for arm in arms for end in arm.ends.tolist()}) > 1  # some run, before another
     built: dict[str, Any] = {
         "dataset": group.dataset,
         "trainer": group.trainer,
@@ -129,7 +131,14 @@ def _group(group: Group, settings: Settings) -> dict[str, Any]:
         "seeds": max((len(arm.seeds) for arm in arms), default=0),
         "test_items": next((arm.correct.shape[2] for arm in arms if arm.correct is not None), None),
         "full": None if full is None else _full(full, settings),
-        "strategies": [{**_strategy(arm, full, settings), "against": compared.get(arm.name)} for arm in arms],
+        "strategies": [
+            {
+                **_strategy(arm, full, settings),
+                "ends": _ends(arm, settings) if stopped else None,
+                "against": compared.get(arm.name),
+            }
+            for arm in arms
+        ],
         "notes": _notes(group, arms, base, full, settings),
     }
     plain: dict[str, Any] = _plain(built)
@@ -185,6 +194,17 @@ def _strategy(arm: Arm, full: Arm | None, settings: Settings) -> dict[str, Any]:
     }
 
 
+def _ends(arm: Arm, settings: Settings) -> dict[str, Any]:
+    """Where the runs of an arm ended, seed by seed: beyond the last budget of its curve for all but the shortest."""
+    scores = arm.last[settings.metric]
+    return {
+        "labelled": {str(seed): one for seed, one in zip(arm.seeds, arm.ends, strict=True)},
+        "score": {str(seed): one for seed, one in zip(arm.seeds, scores, strict=True)},
+        "labelled_mean": arm.ends.mean(),
+        "score_mean": scores.mean(),
+    }
+
+
 def _curve(arm: Arm, scores: Table, settings: Settings) -> list[dict[str, Any]]:
     """The points of the mean curve with both intervals."""
     bounds = None
@@ -226,7 +246,7 @@ def _adjust(tests: Sequence[dict[str, Any]], settings: Settings) -> None:
 
 def _notes(group: Group, arms: Sequence[Arm], base: Arm | None, full: Arm | None, settings: Settings) -> list[str]:
     """What a reader must know before believing the numbers."""
-    notes = []
+    notes = [f"{group.name}: {group.people}."] if group.people else []
     if base is None:
         notes.append(f"{group.name}: no {settings.baseline} arm: nothing is claimed.")
     if full is None:

@@ -24,15 +24,29 @@ PREFERRED = "auto"
 def sentences(group: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """`headline` (text) and `sentences` (a list) of a summarised group."""
     strategies = group["strategies"]
+    ended = [_ended(one, settings) for one in strategies if one["ends"] is not None]
     if not any(one["strategy"] == settings.baseline for one in strategies):
         text = f"No {settings.baseline} arm: nothing is claimed."
-        return {"headline": text, "sentences": [text]}
+        return {"headline": text, "sentences": [text, *ended]}
     compared = [one for one in strategies if one["against"] is not None]
     if not compared:
         text = f"Only {settings.baseline} was run: there is nothing to compare."
-        return {"headline": text, "sentences": [text]}
+        return {"headline": text, "sentences": [text, *ended]}
     said = [text for one in compared for text in _of_strategy(one, settings)]
-    return {"headline": _group_headline(group, compared, settings), "sentences": said}
+    return {"headline": _group_headline(group, compared, settings), "sentences": [*said, *ended]}
+
+
+def _ended(strategy: Mapping[str, Any], settings: Settings) -> str:
+    """Where the runs of a strategy ended, of a group whose runs did not all go as far."""
+    ends = strategy["ends"]
+    least, most = min(ends["labelled"].values()), max(ends["labelled"].values())
+    score = f"{score_percent(ends['score_mean'])} {metric_name(settings.metric)}"
+    if least == most:
+        return f"{strategy['strategy']} ended at {labels(most)} labels with {score}."
+    return (
+        f"{strategy['strategy']} ended at {labels(least)} to {labels(most)} labels, {labels(ends['labelled_mean'])} on "
+        f"average, with {score}."
+    )
 
 
 def headline(groups: Sequence[Mapping[str, Any]], baseline: str) -> str:

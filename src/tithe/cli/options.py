@@ -1,0 +1,23 @@
+"""Options of commands that are too long to stand in their signatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+People = Annotated[
+    str,
+    typer.Option(
+        help="Who answers: exact(seconds=20), noisy(accuracy=0.8), noisy(towards=similar) or frequent, split at commas "
+        "(default: the file's own labels)."
+    ),
+]
+Answers = Annotated[int, typer.Option(help="How many people answer each item; budgets count answers.")]
+Late = Annotated[int, typer.Option(help="How many rounds late the answers to a batch arrive.")]
+Imbalance = Annotated[
+    float,
+    typer.Option(help="Thin the pool to a long tail: its largest class is this many times its smallest (choice)."),
+]
+ExportRounds = Annotated[Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")]
