@@ -49,13 +49,17 @@ def names_in(label: Label) -> frozenset[str]:
 
 
 def in_words(label: Label | None) -> str:
-    """A label as one cell of a table: names parted by `;`, spans as start-end:name; empty for none.
+    """A label as one cell of a table: names parted by `;`, spans as start-end:name; `[]` where there are none.
 
-    >>> in_words(frozenset({"b", "a"})), in_words((Span(0, 3, "PER"),)), in_words(None)
-    ('a;b', '0-3:PER', '')
+    Empty for None: blank cells read as unknown, and `[]` as an answer (`data/multilabel.py`).
+
+    >>> in_words(frozenset({"b", "a"})), in_words((Span(0, 3, "PER"),)), in_words(frozenset()), in_words(None)
+    ('a;b', '0-3:PER', '[]', '')
     """
     if label is None or isinstance(label, str):
         return label or ""
+    if not label:
+        return "[]"
     if isinstance(label, frozenset):
         return ";".join(sorted(label))
     return ";".join(f"{span.start}-{span.end}:{span.label}" for span in label)

@@ -14,7 +14,7 @@ from tithe.data.reading import read_items
 from tithe.errors import ColumnError, ConfigError, DataError
 from tithe.log import Added, Log
 from tithe.pool import declared_labels
-from tithe.types import Items, Span
+from tithe.types import Items, Span, in_words
 
 
 def jsonl(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -34,7 +34,7 @@ class TestSets:
         lists = read_items(
             jsonl(tmp_path, {"text": "a", "labels": ["x", " y "]}, {"text": "b", "labels": []}), task="multilabel"
         )
-        strings = read_items(csv(tmp_path, "text,labels\na,x; y\nb,\n"), task="multilabel")
+        strings = read_items(csv(tmp_path, "text,labels\na,x; y\nb,[]\n"), task="multilabel")
         write_rows(tmp_path / "in.parquet", {"text": ["a", "b"], "labels": [["x", "y"], []]})
         parquet = read_items(tmp_path / "in.parquet", task="multilabel")
         for items in (lists, strings, parquet):
@@ -43,8 +43,24 @@ class TestSets:
     def test_an_empty_list_is_an_answer_and_a_missing_one_is_unknown(self, tmp_path: Path) -> None:
         path = jsonl(tmp_path, {"text": "a", "labels": []}, {"text": "b", "labels": None}, {"text": "c"})
         assert list(read_items(path, task="multilabel").gold or ()) == [frozenset(), None, None]
-        with pytest.raises(DataError, match="no labels in lines 2, 3; write an empty list where none applies"):
+        with pytest.raises(DataError, match=r"no labels in lines 2, 3; write \[\] where none applies"):
             read_items(path, task="multilabel", require_label=True)
+
+    def test_a_blank_cell_is_unknown_and_a_note_says_how_to_write_none(self, tmp_path: Path) -> None:
+        path = csv(tmp_path, 'text,labels\na,x\nb,\nc," "\nd,[]\n')
+        items = read_items(path, task="multilabel")
+        assert list(items.gold or ()) == [frozenset({"x"}), None, None, frozenset()]
+        assert items.notes == (
+            "2 rows have a blank cell in 'labels' (lines 3, 4) and count as not labelled; write [] where no label "
+            "applies",
+        )
+        with pytest.raises(DataError, match=r"no labels in lines 3, 4; write \[\] where none applies"):
+            read_items(path, task="multilabel", require_label=True)
+
+    def test_an_exported_cell_reads_back_as_the_same_label(self, tmp_path: Path) -> None:
+        labels = [frozenset({"x", "y"}), frozenset(), None]
+        write_rows(tmp_path / "in.csv", {"text": list("abc"), "labels": [in_words(label) for label in labels]})
+        assert read_items(tmp_path / "in.csv", task="multilabel").gold == labels
 
     def test_the_column_is_labels_else_label_else_the_one_named(self, tmp_path: Path) -> None:
         both = csv(tmp_path, "text,label,labels,more\na,q,x;y,z|w\n")

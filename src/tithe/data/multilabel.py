@@ -14,8 +14,10 @@ from tithe.types import Label
 def sets_of(table: Table, name: str | None, where: str, *, separator: str, needed: bool) -> list[Label | None] | None:
     """The label sets of a column of lists, or of strings split at `separator`.
 
-    An empty list or string is the empty set: a person said that no label applies. A missing cell (None) is unknown.
-    None in place of the whole list: the file has no such column.
+    An empty list, `[]` in a string too, is the empty set: a person said that no label applies. A missing cell (None)
+    and a blank string are unknown: in a CSV file nothing tells an item without labels from one that nobody has
+    labelled yet, and taking the second for the first would teach that no label applies. None in place of the whole
+    list: the file has no such column.
 
     Raises:
         DataError: a cell is neither, or `needed` and one is missing.
@@ -27,9 +29,24 @@ def sets_of(table: Table, name: str | None, where: str, *, separator: str, neede
         return None
     if needed and None in lists:
         unknown = [line for line, one in zip(table.lines, lists, strict=True) if one is None]
-        raise DataError(f"{where}: no labels in {some(unknown, table.unit)}; write an empty list where none applies")
+        raise DataError(f"{where}: no labels in {some(unknown, table.unit)}; write [] where none applies")
     kept: dict[tuple[str, ...], frozenset[str]] = {}  # one object for each different list
     return [None if one is None else kept.setdefault(one, frozenset(one)) for one in lists]
+
+
+def blank_note(table: Table, name: str | None) -> tuple[str, ...]:
+    """A note on the cells that are blank strings, which count as unknown; empty where there are none."""
+    if name is None:
+        return ()
+    cells = zip(table.lines, table.columns[name], strict=True)
+    blank = [line for line, cell in cells if isinstance(cell, str) and not cell.strip()]
+    if not blank:
+        return ()
+    one = len(blank) == 1
+    return (
+        f"{len(blank)} {'row has' if one else 'rows have'} a blank cell in {name!r} ({some(blank, table.unit)}) and "
+        f"{'counts' if one else 'count'} as not labelled; write [] where no label applies",
+    )
 
 
 def lists_of(table: Table, name: str | None, where: str, *, separator: str) -> list[tuple[str, ...] | None] | None:
@@ -41,7 +58,7 @@ def lists_of(table: Table, name: str | None, where: str, *, separator: str) -> l
     kept: dict[object, tuple[str, ...]] = {}
     out: list[tuple[str, ...] | None] = []
     for line, cell in zip(table.lines, table.columns[name], strict=True):
-        if cell is None or cell != cell:  # NaN
+        if cell is None or cell != cell or (isinstance(cell, str) and not cell.strip()):  # cell != cell: NaN
             out.append(None)
             continue
         if isinstance(cell, str):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tithe.data import Table, format_for
 from tithe.data.columns import Roles, called, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
-from tithe.data.multilabel import lists_of, sets_of
+from tithe.data.multilabel import blank_note, lists_of, sets_of
 from tithe.data.spans import Tagged, tagged, text_or_tokens
 from tithe.errors import DataError
 from tithe.types import Items
@@ -32,9 +32,9 @@ def read_items(
     """The items of a file, with the file's own labels as `gold` where it has any.
 
     What `gold` holds depends on the task: a word for `choice` (and for tasks of your own); for `multilabel` a frozenset
-    from a list or a string split at `separator` (an empty one is the empty set, None is unknown); for `spans` a tuple
-    of `Span`, from `tokens` + `tags` in any BIO scheme (the text is then the tokens with single blanks between them)
-    or from `text` + `spans`.
+    from a list or a string split at `separator` (an empty list, or `[]`, is the empty set; None or a blank string is
+    unknown); for `spans` a tuple of `Span`, from `tokens` + `tags` in any BIO scheme (the text is then the tokens with
+    single blanks between them) or from `text` + `spans`.
 
     Texts are kept exactly as they stand. An id is that of the `id` column, else a hash of the text. `repeats` counts
     the rows whose text stands in an earlier row already. `notes` says in words what a person should know of the file.
@@ -135,7 +135,8 @@ def _labelled(table: Table, where: str, task: str, roles: Roles, *, separator: s
         return tagged(table, where, text=roles.text, label=roles.label, needed=needed)
     texts = texts_of(table, roles.text, where)
     if task == "multilabel":
-        return Tagged(texts, sets_of(table, roles.label, where, separator=separator, needed=needed), None, ())
+        sets = sets_of(table, roles.label, where, separator=separator, needed=needed)
+        return Tagged(texts, sets, None, blank_note(table, roles.label))
     labels = labels_of(table, roles.label, where, needed=needed)
     return Tagged(texts, None if labels is None else list(labels), None, ())
 
