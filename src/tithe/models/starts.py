@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tithe import registry, rng
-from tithe.errors import NeedsError
+from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start, StartMaker, Tell, quiet
 from tithe.models.encoder import Encoder
+from tithe.models.given import SPEC, GivenStart
 from tithe.types import Floats, Items, View
 from tithe.views import ViewStore
 
@@ -75,8 +76,17 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
     return Together(spec, tuple(parts))
 
 
-def load_start(folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> Together:
-    """The start that `Together.save` wrote below a model's folder."""
+def load_start(
+    folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet, own: Start | None = None
+) -> Start:
+    """The start that `save` wrote below a model's folder.
+
+    A model on embeddings of the user's own has none there: `own` takes its place, or else a start that knows no items.
+    """
+    if saved["spec"] == SPEC:
+        return own or GivenStart()
+    if own is not None:
+        raise ConfigError(f"this model embeds texts itself, with {saved['spec']}; leave --embeddings out")
     parts = [
         maker.load(folder / f"start-{number}", settings, store=store, tell=tell)
         for number, ((_, maker), settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))
