@@ -57,9 +57,21 @@ class Together:
 def makers(spec: str) -> list[tuple[str, StartMaker]]:
     """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
     found: list[tuple[str, StartMaker]] = []
-    for part in (piece.strip() for piece in spec.split("+")):
-        known = registry.parse(part)[0] in registry.names("starts")
+    for part in _parts(spec):
+        is_folder = part not in registry.names("starts") and Path(part).is_dir()  # its name may hold brackets
+        known = not is_folder and registry.parse(part)[0] in registry.names("starts")
         found.append((part, registry.build("starts", part) if known else Encoder(part)))
+    return found
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts of a spec, split at `+`, but for those that stand in the name of a folder that is there."""
+    pieces, found = spec.split("+"), list[str]()
+    while pieces:
+        joined = ("+".join(pieces[:count]).strip() for count in range(len(pieces), 1, -1))
+        part = next((one for one in joined if Path(one).is_dir()), pieces[0].strip())
+        found.append(part)
+        pieces = pieces[part.count("+") + 1 :]
     return found
 
 
