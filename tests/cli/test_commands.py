@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -145,3 +146,22 @@ def test_the_real_command_simulates_in_processes(real: Any, example: Any, tmp_pa
     said = real("simulate", example.train, "--test", example.test, *options, "--out", tmp_path / "out")
     assert (said.code, said.errors) == (0, [])
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+
+
+def test_own_embeddings_are_ranked_and_learned_from(tithe: Any, example: Any, tmp_path: Path) -> None:
+    centres = {label: row for row, label in enumerate(sorted(set(example.gold.values())))}
+    for name, items in (("train", example.pool), ("test", example.held)):
+        np.save(tmp_path / f"{name}.npy", np.eye(len(centres), dtype="f2")[[centres[label] for label in items.gold]])
+    own = ("--embeddings", tmp_path / "train.npy")
+    said = tithe("rank", example.train, *own, "--n", 8, "--strategy", "k_center", "--out", tmp_path / "first.csv")
+    assert (said.code, said.errors) == (0, [])
+    first = list(csv.DictReader((tmp_path / "first.csv").read_text("utf-8").splitlines()))
+    assert {example.gold[row["id"]] for row in first} == set(centres), "one of each corner"
+    assert tithe("train", example.train, *own, "--out", tmp_path / "model").code == 0
+    scores = tithe("evaluate", tmp_path / "model", example.test, "--embeddings", tmp_path / "test.npy")
+    assert json.loads(scores.out)["accuracy"] == 1.0
+    guesses = ("predict", tmp_path / "model", example.test, "--out", tmp_path / "guesses.csv")
+    assert "no embeddings were given" in tithe(*guesses).err
+    assert tithe(*guesses, "--embeddings", tmp_path / "test.npy").code == 0
+    assert "the embeddings" not in tithe("train", example.train, "--start", "lexical", "--out", tmp_path / "own").err
+    assert "leave --embeddings out" in tithe("evaluate", tmp_path / "own", example.train, *own).err

@@ -139,9 +139,54 @@ def test_a_decoder_without_a_padding_token_is_a_start(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows[0], alone[0], atol=1e-5)
 
 
-def test_a_text_longer_than_the_encoder_can_read_is_cut(tiny: Path) -> None:
-    rows = view(Encoder(str(tiny)), Items(["a", "b"], ["bike " * 500, "bike " * 600]))
+def test_a_text_longer_than_the_encoder_can_read_is_cut_and_counted(
+    tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = view(Encoder(str(tiny)), Items(["a", "b", "c"], ["bike " * 500, "bike " * 600, "my bike"]))
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-5)
+    assert caplog.messages == [
+        f"2 of 3 texts are longer than the 32 tokens that {tiny.name} reads at once; what stands behind was not seen"
+    ]
+
+
+def test_what_fits_is_not_counted(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    view(Encoder(str(tiny)), Items(["a"], ["bike " * 30]))  # with [CLS] and [SEP]: 32
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("kind", ["t5", "bart"])
+def test_of_an_encoder_with_a_decoder_the_half_that_reads_is_the_start(tiny: Path, tmp_path: Path, kind: str) -> None:
+    import torch
+    from transformers import AutoTokenizer, BartConfig, BartModel, T5Config, T5Model
+
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
+    if kind == "t5":
+        model = T5Model(T5Config(vocab_size=11, d_model=16, d_kv=8, d_ff=32, num_layers=3, num_heads=2))
+    else:
+        config = BartConfig(
+            vocab_size=11, d_model=16, encoder_layers=3, decoder_layers=1, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=32,
+            pad_token_id=0,
+        )  # fmt: skip
+        model = BartModel(config)
+    model.eval().save_pretrained(tmp_path)
+    tokens = AutoTokenizer.from_pretrained(tmp_path)("my bike", return_tensors="pt")
+    with torch.inference_mode():
+        hidden = model.get_encoder()(tokens["input_ids"], output_hidden_states=True).hidden_states
+    for name, layer in (("embeddings", 3), ("middle", 2)):
+        row = view(Encoder(str(tmp_path)), Items(["a", "b"], ["my bike", "my bike is flat"]), name)[0]
+        mean = hidden[layer][0].mean(dim=0).numpy()
+        np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_a_folder_may_have_a_plus_or_brackets_in_its_name(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c++ (mine)"
+    shutil.copytree(tiny, folder)
+    items = Items(["a", "b", "c"], ["my bike is flat", "tyres", "my tyre"])
+    for spec, at, count in ((f"{folder}", 0, 1), (f"lexical + {folder}", 1, 2), (f"{folder}+lexical", 0, 2)):
+        parts = prepare_start(spec, items, store=ViewStore(None)).parts
+        assert len(parts) == count
+        assert parts[at].view("embeddings", items).shape == (3, 16)
 
 
 def test_other_weights_in_the_folder_are_another_start(tiny: Path, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from tithe import Choice, Items, load_model
-from tithe.errors import ConfigError, NeedsError
-from tithe.models.given import GivenStart
+from tithe.errors import ConfigError, DataError, NeedsError
+from tithe.loop.training import train
+from tithe.models.given import GivenStart, given_start
 from tithe.models.linear import Linear
 from tithe.models.starts import prepare_start
+from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.types import Examples
 from tithe.views import ViewStore
@@ -78,14 +80,41 @@ def test_given_embeddings_follow_parts_of_their_items() -> None:
     np.testing.assert_array_equal(start.view("embeddings", part), rows_of()[[2]])
 
 
-def test_given_embeddings_know_no_other_items_and_no_other_view_and_cannot_be_saved(tmp_path: Path) -> None:
+def test_given_embeddings_know_no_other_items_and_no_other_view() -> None:
     start = GivenStart({ITEMS.digest: rows_of()})
     with pytest.raises(NeedsError, match="no embeddings were given for these 1 items"):
         start.view("embeddings", Items(["x"], ["y"]))
     with pytest.raises(NeedsError, match="'lexical' was asked for"):
         start.view("lexical", ITEMS)
-    with pytest.raises(ConfigError, match="cannot be saved"):
-        start.save(tmp_path)
+
+
+def test_large_files_of_halves_stay_mapped_and_teach_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "x.npy", rows_of("f2"))
+    small = given_start(ITEMS, tmp_path / "x.npy")
+    monkeypatch.setattr("tithe.models.given._MAPPED", 0)
+    large = given_start(ITEMS, tmp_path / "x.npy")
+    assert [start.view("embeddings", ITEMS).flags.writeable for start in (small, large)] == [True, False], "a map"
+    assert large.view("embeddings", ITEMS).dtype == np.float16
+    some, task = ITEMS.take(np.arange(20)), Choice(("a", "b", "c"))
+    assert large.view("embeddings", some).dtype == np.float32
+    examples = Examples(some, [("a", "b", "c")[row % 3] for row in range(20)])
+    one, other = (Linear().fit(task, examples, start=start, rng=stream(0)) for start in (small, large))
+    np.testing.assert_allclose(one.view("proba", ITEMS), other.view("proba", ITEMS), atol=1e-5)
+
+
+def test_a_model_on_given_embeddings_is_saved_and_judges_items_that_bring_theirs(tmp_path: Path) -> None:
+    pool = Pool(Items(ITEMS.ids, ITEMS.texts, [("a", "b", "c")[row % 3] for row in range(40)]))
+    np.save(tmp_path / "x.npy", rows_of())
+    start = given_start(pool.items, tmp_path / "x.npy")
+    model = train(pool, Choice(("a", "b", "c")), start=start)
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model", start=start)
+    assert again.fingerprint == model.fingerprint
+    np.testing.assert_array_equal(again.view("proba", pool.items), model.view("proba", pool.items))
+    with pytest.raises(NeedsError, match="no embeddings were given for these 40 items"):
+        load_model(tmp_path / "model").view("proba", pool.items)
+    with pytest.raises(DataError, match="rows of 4 numbers; the model was trained on rows of 7"):
+        given_start(pool.items, tmp_path / "x.npy", 7)
 
 
 def test_other_embeddings_have_another_fingerprint() -> None:

@@ -4,7 +4,7 @@ import pytest
 from tithe.errors import ConfigError
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.strategies import max_herding
+from tithe.strategies import coverage, max_herding
 from tithe.strategies.max_herding import MaxHerding
 
 
@@ -62,7 +62,7 @@ def test_the_unit_of_the_embeddings_does_not_matter():
 
 
 def test_a_drawn_part_still_covers_what_is_dense(monkeypatch):
-    monkeypatch.setattr(max_herding, "_CONSIDERED", 200)
+    monkeypatch.setattr(coverage, "_CONSIDERED", 200)
     monkeypatch.setattr(max_herding, "_PAIRS", 100 * 200)
     rng = stream(0, "many")
     home = np.repeat(np.arange(4), 500)

@@ -4,7 +4,7 @@ import pytest
 from tithe.errors import ConfigError
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.strategies import probcover
+from tithe.strategies import coverage, probcover
 from tithe.strategies.coverage import Pairs
 from tithe.strategies.probcover import ProbCover, pure_square
 from tithe.tasks.choice import Choice
@@ -106,7 +106,7 @@ def test_far_blobs_are_covered_one_by_one_with_the_calibrated_radius():
 
 
 def test_a_drawn_part_still_covers_what_is_dense(monkeypatch):
-    monkeypatch.setattr(probcover, "_CONSIDERED", 200)
+    monkeypatch.setattr(coverage, "_CONSIDERED", 200)
     monkeypatch.setattr(probcover, "_PAIRS", 200 * 200)
     rng = stream(0, "many")
     home = np.repeat(np.arange(4), 500)

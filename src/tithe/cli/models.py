@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tithe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tithe.models import Model, Tell
+    from tithe.types import Items
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 Text = Annotated[str | None, typer.Option(help="The text column (default: text, else the only string column).")]
 LabelColumn = Annotated[str | None, typer.Option(help="The label column (default: label).")]
+Own = Annotated[Path | None, typer.Option(help="Your own embeddings X.npy, a row for each row of the file.")]
 Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")]
 
 
@@ -31,6 +36,7 @@ def train(
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
     trainer: Annotated[str, typer.Option(help="The trainer.")] = "linear",
     start: Annotated[str, typer.Option(help="The start.")] = "minilm+lexical",
+    embeddings: Own = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
     cache: Cache = None,
 ) -> None:
@@ -42,6 +48,7 @@ def train(
     from tithe.cli.show import note, progress
     from tithe.data.reading import read_items
     from tithe.loop.training import train as train_model
+    from tithe.models.given import given_start
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
@@ -53,7 +60,8 @@ def train(
     declared = declared_task(task, items, tuple(registry.split_list(labels)) or None)
     with progress() as tell:
         store = ViewStore(cache or default_root())
-        model = train_model(Pool(items), declared, trainer=trainer, start=start, seed=seed, store=store, tell=tell)
+        source = given_start(items, embeddings) if embeddings else start
+        model = train_model(Pool(items), declared, trainer=trainer, start=source, seed=seed, store=store, tell=tell)
     model.save(out)
     typer.echo(f"model of {model.settings['labelled']} labels: {out}")
 
@@ -63,6 +71,7 @@ def predict(
     file: Annotated[Path, typer.Argument(help="A file of texts.")],
     out: Annotated[Path, typer.Option(help="Where the predictions go: id, text, prediction, confidence.")],
     text: Text = None,
+    embeddings: Own = None,
     cache: Cache = None,
 ) -> None:
     """Label a file with a model.
@@ -71,17 +80,16 @@ def predict(
     """
     from tithe.cli.show import note, progress
     from tithe.data import format_for, write_rows
-    from tithe.models.saving import load_model
-    from tithe.pool import read
+    from tithe.data.reading import read_items
+    from tithe.models.saving import read_record
     from tithe.types import in_words
-    from tithe.views import ViewStore, default_root
 
     format_for(out)  # a suffix that cannot be written is told now, not after the work
     with progress() as tell:
-        model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
-        items = read(file, task=model.task, text=text).items
+        items = read_items(file, task=read_record(folder)["task"], text=text)
         for line in items.notes:
             note(f"{file}: {line}")
+        model = _loaded(folder, items, embeddings, cache, tell)
         proba = model.view("proba", items)
     columns: dict[str, Sequence[object]] = {
         "id": list(items.ids),
@@ -98,6 +106,7 @@ def evaluate(
     file: Annotated[Path, typer.Argument(help="A file of texts with labels.")],
     text: Text = None,
     label: LabelColumn = None,
+    embeddings: Own = None,
     cache: Cache = None,
 ) -> None:
     """Score a model on a labelled file; prints JSON.
@@ -108,13 +117,12 @@ def evaluate(
 
     from tithe.cli.show import note, progress
     from tithe.data.reading import read_items
-    from tithe.models.saving import load_model
+    from tithe.models.saving import read_record
     from tithe.types import names_in
-    from tithe.views import ViewStore, default_root
 
     with progress() as tell:
-        model = load_model(folder, store=ViewStore(cache or default_root()), tell=tell)
-        items = read_items(file, task=model.task.name, text=text, label=label, require_label=True)
+        items = read_items(file, task=read_record(folder)["task"], text=text, label=label, require_label=True)
+        model = _loaded(folder, items, embeddings, cache, tell)
         proba = model.view("proba", items)
     truth = [one for one in items.gold or () if one is not None]
     undeclared = sorted({name for one in truth for name in names_in(one)} - set(model.task.labels))
@@ -125,3 +133,14 @@ def evaluate(
         for name, value in model.task.score(truth, proba, model.decide(proba)).items()
     }
     typer.echo(json.dumps({"items": len(items), **scores}, indent=1))
+
+
+def _loaded(folder: Path, items: Items, embeddings: Path | None, cache: Path | None, tell: Tell) -> Model:
+    """The model of a folder, for these items."""
+    from tithe.models.given import given_start
+    from tithe.models.saving import load_model, read_record
+    from tithe.views import ViewStore, default_root
+
+    width = read_record(folder)["start"].get("width", 0)
+    start = given_start(items, embeddings, width) if embeddings else None
+    return load_model(folder, store=ViewStore(cache or default_root()), tell=tell, start=start)

@@ -24,6 +24,9 @@ def rank(
     ] = "typiclust",
     n: Annotated[int, typer.Option(help="How many items (default: a hundred, or all).")] = 100,
     start: Annotated[str, typer.Option(help="The start whose embeddings it looks at.")] = "minilm",
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Your own embeddings X.npy, a row for each item, instead of a start.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="The text column.")] = None,
     id: Annotated[str | None, typer.Option(help="The id column.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
@@ -36,6 +39,7 @@ def rank(
     from tithe.cli.show import note, progress
     from tithe.data import format_for, write_rows
     from tithe.loop.ranking import rank as rank_items
+    from tithe.models.given import given_start
     from tithe.pool import read
     from tithe.views import ViewStore, default_root
 
@@ -45,7 +49,8 @@ def rank(
         note(f"{file}: {line}")
     with progress() as tell:
         store = ViewStore(cache or default_root())
-        found = rank_items(pool, strategy, min(n, len(pool)), seed, start=start, store=store, tell=tell)
+        source = given_start(pool.items, embeddings) if embeddings else start
+        found = rank_items(pool, strategy, min(n, len(pool)), seed, start=source, store=store, tell=tell)
     texts = [pool.items.texts[int(row)] for row in pool.rows(found.ids)]
     columns: dict[str, Sequence[object]] = {
         "rank": list(range(1, len(found) + 1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,14 @@ console = Console(stderr=True, highlight=False)
 def note(text: str) -> None:
     """A line a person should see: about the data, not an error."""
     console.print(f"note: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
+class Notes(logging.Handler):
+    """What the library warns of, as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line a warning."""
+        note(record.getMessage())
 
 
 class Plain:
@@ -88,13 +97,18 @@ class Rate(TextColumn):
 
 @contextmanager
 def progress() -> Iterator[Tell]:
-    """A `Tell` that shows progress: bars on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        yield Plain()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars)
+    """A `Tell` that shows progress: bars on a terminal, lines elsewhere. What the library warns of becomes a note."""
+    notes = Notes(logging.WARNING)
+    logging.getLogger("tithe").addHandler(notes)
+    try:
+        if not console.is_terminal:
+            yield Plain()
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bars:
+            yield Bars(bars)
+    finally:
+        logging.getLogger("tithe").removeHandler(notes)
 
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # Braille bits by row and column

@@ -19,7 +19,7 @@ from tithe.experiment.plan import Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
 from tithe.models import Tell, quiet
-from tithe.models.given import GivenStart
+from tithe.models.given import SPEC, GivenStart, read_embeddings
 from tithe.pool import declared_labels, declared_task
 from tithe.rng import stream
 from tithe.types import Item, Items, Label, names_in
@@ -92,7 +92,7 @@ class Facts:
 
 def starts_of(plan: Plan) -> tuple[str, ...]:
     """The starts of a plan; the user's own embeddings take the place of all of them."""
-    return ("given",) if plan.embeddings else plan.starts
+    return (SPEC,) if plan.embeddings else plan.starts
 
 
 def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
@@ -123,7 +123,7 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
         notes.append(f"{plan.train}: {said}")
     workshop = Workshop(ViewStore(cache), warm=False, tell=tell)
     if given is not None:
-        workshop.given["given"] = given
+        workshop.given[SPEC] = given
     steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
     crowd = crowd_of(plan.people, plan.answers, plan.late, Known(task, pool))
     if said := in_words(asdict(plan)):
@@ -150,28 +150,15 @@ def _given(plan: Plan, pool: Items, test: Items) -> GivenStart | None:
     """The user's own embeddings: one file for train and test rows one after the other, or one for each."""
     if plan.embeddings is None:
         return None
-    try:
-        array = np.load(plan.at(plan.embeddings), mmap_mode="r", allow_pickle=False)
-        others = plan.test_embeddings
-        more = None if others is None else np.load(plan.at(others), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the embeddings: {error}; give a .npy file of shape (rows, width)") from None
-    from tithe.data.arrays import checked_view
-
-    if more is None:
-        both = checked_view("embeddings", array, len(pool) + len(test)) if len(array) != len(pool) else None
-        if both is None:
-            raise DataError(
-                f"{plan.embeddings} has a row for each of the {len(pool)} training rows, but none for the "
-                f"{len(test)} test rows; append them below, or give --test-embeddings"
-            )
-        array, more = both[: len(pool)], both[len(pool) :]
-    return GivenStart(
-        {
-            pool.digest: checked_view("embeddings", array, len(pool)),
-            test.digest: checked_view("embeddings", more, len(test)),
-        }
-    )
+    if plan.test_embeddings is None:
+        arrays = read_embeddings(plan.at(plan.embeddings), [pool, test])
+    else:
+        (train,), (held,) = (
+            read_embeddings(plan.at(plan.embeddings), [pool]),
+            read_embeddings(plan.at(plan.test_embeddings), [test]),
+        )
+        arrays = [train, held]
+    return GivenStart({items.digest: array for items, array in zip((pool, test), arrays, strict=True)})
 
 
 _kept: OrderedDict[tuple[Plan, str | None], World] = OrderedDict()

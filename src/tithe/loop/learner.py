@@ -53,10 +53,10 @@ class ActiveLearner:
         self._history: list[Record] = []
 
     def _use_given(self, pool: Pool) -> None:
-        from tithe.models.given import GivenStart
+        from tithe.models.given import SPEC, GivenStart
 
-        self.recipe = replace(self.recipe, start="given")
-        self.workshop.given["given"] = GivenStart({pool.items.digest: pool.view("embeddings")})
+        self.recipe = replace(self.recipe, start=SPEC)
+        self.workshop.given[SPEC] = GivenStart({pool.items.digest: pool.view("embeddings")})
 
     def ask(self, n: int = 1) -> list[Item]:
         """The n items to label next, best first; fewer where fewer are left, none when a stop rule has spoken."""

@@ -7,7 +7,7 @@ from functools import partial
 from tithe.errors import NeedsError
 from tithe.loop.propose import strategy_of
 from tithe.loop.workshop import Workshop
-from tithe.models import Tell, quiet
+from tithe.models import Start, Tell, quiet
 from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.strategies import Strategy
@@ -21,7 +21,7 @@ def rank(
     n: int = 100,
     seed: int = 0,
     *,
-    start: str = "minilm",
+    start: str | Start = "minilm",
     store: ViewStore | None = None,
     tell: Tell = quiet,
 ) -> Selection:
@@ -33,7 +33,7 @@ def rank(
     chosen = chosen.cold or chosen
     if chosen.needs <= pool.provides:
         return chosen.select(pool, n, stream(seed, "rank"))
-    made = Workshop(store, tell=tell).start(start, pool.items)
+    made = Workshop(store, tell=tell).start(start, pool.items) if isinstance(start, str) else start
     missing = chosen.needs - made.provides - pool.provides
     if missing:
         raise NeedsError(

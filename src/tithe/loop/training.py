@@ -6,7 +6,8 @@ import numpy as np
 
 from tithe import registry
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Tell, Trainer, quiet
+from tithe.models import Model, Start, Tell, Trainer, quiet
+from tithe.models.given import GivenStart
 from tithe.models.starts import DEFAULT_START
 from tithe.pool import Pool
 from tithe.rng import stream
@@ -20,12 +21,14 @@ def train(
     task: Task,
     *,
     trainer: str = "linear",
-    start: str = DEFAULT_START,
+    start: str | Start = DEFAULT_START,
     seed: int = 0,
     store: ViewStore | None = None,
     tell: Tell = quiet,
 ) -> Model:
     """A model of the pool's own labels; items without one are left out.
+
+    Embeddings that the pool has already take the place of the start.
 
     Raises LabelError where a label is not the task's, or there are fewer than two different ones.
     """
@@ -34,8 +37,8 @@ def train(
     rows = np.asarray([row for row, label in enumerate(gold) if label is not None], dtype=np.int64)
     labels = [task.check(label) for label in gold if label is not None]
     made: Trainer = registry.build("trainers", trainer)
-    workshop = Workshop(store, tell=tell)
+    if "embeddings" in pool.provides:
+        start = GivenStart({items.digest: pool.view("embeddings")})
+    prepared = Workshop(store, tell=tell).start(start, items) if isinstance(start, str) else start
     examples = Examples(items.take(rows), labels)
-    return made.fit(
-        task, examples, start=workshop.start(start, items), rng=stream(seed, "fit"), unlabelled=items, tell=tell
-    )
+    return made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=items, tell=tell)

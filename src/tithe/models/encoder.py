@@ -8,6 +8,7 @@ on TREC that is worth six points with 109 labels (docs/log.md).
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from tithe.views import ViewStore
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+log = logging.getLogger(__name__)
 
 # The official file of sentence-transformers/all-MiniLM-L6-v2; the wrapper package's author is unknown, the hash is not.
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -110,7 +113,20 @@ class EncoderStart:
         def tell(done: int, total: int) -> None:
             self.tell("embedding", done, total)
 
-        both = self.store.get(items, self.fingerprint, "pooled", self._pooled, shard_rows=_SHARD, tell=tell)
+        cut: list[int] = []
+
+        def pooled(part: Items) -> Floats:
+            rows, cut_now = self._pooled(part)
+            cut.append(cut_now)
+            return rows
+
+        both = self.store.get(items, self.fingerprint, "pooled", pooled, shard_rows=_SHARD, tell=tell)
+        if sum(cut):
+            whole = items.base or items
+            log.warning(
+                "%d of %d texts are longer than the %d tokens that %s reads at once; what stands behind was not seen",
+                *(sum(cut), len(whole), self._most, Path(self.source).name),
+            )
         width = both.shape[1] // 2
         half: Floats = both[:, :width] if name == "embeddings" else both[:, width:]
         return half
@@ -141,24 +157,32 @@ class EncoderStart:
             ) from None
         if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+        if model.config.is_encoder_decoder:  # such as T5: the half that reads
+            model = model.get_encoder()
         return tokenizer, model.eval()
 
-    def _pooled(self, items: Items) -> Floats:
-        """(n, 2 width): both views side by side, so that one pass serves them."""
+    @property
+    def _most(self) -> int:
+        """The tokens of a text that are read."""
+        tokenizer, model = self._loaded
+        places = getattr(model.config, "max_position_embeddings", 0) or _MAX_TOKENS
+        return int(min(_MAX_TOKENS, tokenizer.model_max_length, places))
+
+    def _pooled(self, items: Items) -> tuple[Floats, int]:
+        """(n, 2 width): both views side by side, so that one pass serves them; and how many texts were cut."""
         import numpy as np
         import torch
 
         tokenizer, model = self._loaded
-        middle = round(model.config.num_hidden_layers * 2 / 3)
-        places = getattr(model.config, "max_position_embeddings", 0) or _MAX_TOKENS
-        most = min(_MAX_TOKENS, tokenizer.model_max_length, places)
-        parts = []
+        parts, cut = [], 0
         with torch.inference_mode():
             for start in range(0, len(items), _BATCH):
                 texts = list(items.texts[start : start + _BATCH])
-                batch = tokenizer(texts, padding=True, truncation=True, max_length=most, return_tensors="pt")
+                batch = tokenizer(texts, padding=True, truncation=True, max_length=self._most, return_tensors="pt")
+                cut += sum(bool(one.overflowing) for one in batch.encodings or ())
                 layers = model(**batch, output_hidden_states=True).hidden_states
+                middle = round((len(layers) - 1) * 2 / 3)
                 mask = batch["attention_mask"].unsqueeze(-1).float()  # (b, t, 1)
                 means = [(layers[k] * mask).sum(1) / mask.sum(1).clamp(min=1) for k in (-1, middle)]
                 parts.append(torch.cat([torch.nn.functional.normalize(mean, dim=1) for mean in means], dim=1))
-        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32), cut

@@ -60,8 +60,12 @@ def write_model(
         raise
 
 
-def load_model(folder: str | Path, *, store: ViewStore | None = None, tell: Tell = quiet) -> Model:
+def load_model(
+    folder: str | Path, *, store: ViewStore | None = None, tell: Tell = quiet, start: Start | None = None
+) -> Model:
     """The model in a folder that `Model.save` wrote.
+
+    `start` is for a model on embeddings of your own: `given_start(items, "X.npy")` of those that it shall judge.
 
     Raises:
         ConfigError: the folder holds no model, or one of a newer tithe.
@@ -73,21 +77,34 @@ def load_model(folder: str | Path, *, store: ViewStore | None = None, tell: Tell
     from tithe.views import ViewStore, default_root
 
     folder = Path(folder)
-    if not (folder / "model.json").is_file():
-        raise ConfigError(f"{folder} holds no model (no model.json); give a folder that `tithe train` wrote")
+    record = read_record(folder)
     try:
-        record = json.loads((folder / "model.json").read_text("utf-8"))
-        if record["format"] > _FORMAT:
-            raise ConfigError(f"{folder} was written by a newer tithe (format {record['format']}); update tithe")
         for name, checksum in record["files_crc32"].items():
             if zlib.crc32((folder / name).read_bytes()) != checksum:
                 raise CacheError(f"{folder / name} is damaged (checksum differs); train the model again")
         task = registry.build("tasks", record["task"], labels=tuple(record["labels"]))
-        start = load_start(folder, record["start"], store=store or ViewStore(default_root()), tell=tell)
+        prepared = load_start(folder, record["start"], store=store or ViewStore(default_root()), tell=tell, own=start)
         trainer = registry.find("trainers", record["trainer"])
-        model: Model = trainer.restore(task, start, load((folder / "model.safetensors").read_bytes()), record)
+        model: Model = trainer.restore(task, prepared, load((folder / "model.safetensors").read_bytes()), record)
     except TitheError:
         raise
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CacheError(f"the model in {folder} is damaged ({error}); train it again") from None
     return model
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `model.json` says: the trainer, the task and its labels, the start. Raises as `load_model` does."""
+    if not (folder / "model.json").is_file():
+        raise ConfigError(f"{folder} holds no model (no model.json); give a folder that `tithe train` wrote")
+    try:
+        record: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
+        if record["format"] > _FORMAT:
+            raise ConfigError(f"{folder} was written by a newer tithe (format {record['format']}); update tithe")
+        if not {"task", "start"} <= record.keys():
+            raise KeyError("task")
+    except TitheError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CacheError(f"the model in {folder} is damaged ({error}); train it again") from None
+    return record

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tithe import registry, rng
-from tithe.errors import NeedsError
+from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start, StartMaker, Tell, quiet
 from tithe.models.encoder import Encoder
+from tithe.models.given import SPEC, GivenStart
 from tithe.types import Floats, Items, View
 from tithe.views import ViewStore
 
@@ -56,9 +57,21 @@ class Together:
 def makers(spec: str) -> list[tuple[str, StartMaker]]:
     """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
     found: list[tuple[str, StartMaker]] = []
-    for part in (piece.strip() for piece in spec.split("+")):
-        known = registry.parse(part)[0] in registry.names("starts")
+    for part in _parts(spec):
+        is_folder = part not in registry.names("starts") and Path(part).is_dir()  # its name may hold brackets
+        known = not is_folder and registry.parse(part)[0] in registry.names("starts")
         found.append((part, registry.build("starts", part) if known else Encoder(part)))
+    return found
+
+
+def _parts(spec: str) -> list[str]:
+    """The parts of a spec, split at `+`, but for those that stand in the name of a folder that is there."""
+    pieces, found = spec.split("+"), list[str]()
+    while pieces:
+        joined = ("+".join(pieces[:count]).strip() for count in range(len(pieces), 1, -1))
+        part = next((one for one in joined if Path(one).is_dir()), pieces[0].strip())
+        found.append(part)
+        pieces = pieces[part.count("+") + 1 :]
     return found
 
 
@@ -75,8 +88,17 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
     return Together(spec, tuple(parts))
 
 
-def load_start(folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> Together:
-    """The start that `Together.save` wrote below a model's folder."""
+def load_start(
+    folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet, own: Start | None = None
+) -> Start:
+    """The start that `save` wrote below a model's folder.
+
+    A model on embeddings of the user's own has none there: `own` takes its place, or else a start that knows no items.
+    """
+    if saved["spec"] == SPEC:
+        return own or GivenStart()
+    if own is not None:
+        raise ConfigError(f"this model embeds texts itself, with {saved['spec']}; leave --embeddings out")
     parts = [
         maker.load(folder / f"start-{number}", settings, store=store, tell=tell)
         for number, ((_, maker), settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))

@@ -1,22 +1,55 @@
-"""What a cover is made of: the candidates that are considered, and the items by which their cover is measured."""
+"""Greedy covers: the candidates that are considered, the items by which their cover is measured, and the choice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tithe.pool import Pool
 from tithe.strategies.blocks import Blocks, scaled
-from tithe.strategies.ranking import covered, drawn
-from tithe.types import Floats, Rows
+from tithe.strategies.greedy import lazy_greedy
+from tithe.strategies.ranking import covered, drawn, filled, wanted
+from tithe.types import Floats, Rows, Selection
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 _CELLS = 1 << 20  # distances at once: 4 MB
+_CONSIDERED = 8192  # candidates, at least
+
+
+class Cover(Protocol):
+    """What considered candidates cover, and how that changes with each pick. A gain never grows."""
+
+    @property
+    def reason(self) -> str:
+        """Why its picks were chosen, in words."""
+
+    def gains(self, positions: Rows) -> NDArray[Any]:
+        """(n,) what each of these considered candidates would add now, as a share of the whole."""
+
+    def take(self, position: int) -> None:
+        """Adds one."""
+
+
+def greedy_cover(pool: Pool, n: int, rng: Generator, cover: Callable[[Pairs], Cover], *, most_pairs: int) -> Selection:
+    """n candidates, each adding the most; the rest is drawn uniformly once nothing adds anything."""
+    from threadpoolctl import threadpool_limits
+
+    n, rows = wanted(pool, n), pool.candidates
+    if not n:
+        return pool.pick([], [])
+    pairs = Pairs.of(pool, max(_CONSIDERED, 2 * n), most_pairs, rng)
+    with threadpool_limits(1, user_api="blas"):  # sums in another order could change the picks
+        made = cover(pairs)
+        everyone = np.arange(len(pairs.considered))
+        picks, scores = lazy_greedy(made.gains(everyone), made.gains, made.take, n)
+    chosen = filled(pairs.considered[picks], len(rows), n, rng)
+    return pool.pick(rows[chosen], [*scores, *[0.0] * (n - len(picks))], made.reason)
 
 
 @dataclass(frozen=True, eq=False)

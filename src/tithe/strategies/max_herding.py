@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies.coverage import Pairs
-from tithe.strategies.greedy import lazy_greedy
-from tithe.strategies.ranking import filled, wanted
+from tithe.strategies.coverage import Pairs, greedy_cover
 from tithe.types import Rows, Selection, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-_CONSIDERED = 8192  # candidates, at least
 _PAIRS = 1 << 24  # kernel values: 67 MB
 _ROWS = 256  # of kernel values, at once
 
@@ -57,24 +54,20 @@ class MaxHerding:
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates, each adding the most similarity."""
-        from threadpoolctl import threadpool_limits
 
-        n, rows = wanted(pool, n), pool.candidates
-        if not n:
-            return pool.pick([], [])
-        pairs = Pairs.of(pool, max(_CONSIDERED, 2 * n), _PAIRS, rng)
-        # In float64, and never 0: a tiny sigma among huge embeddings may be below what float32 can hold.
-        spread = float(pairs.norms().mean(dtype=np.float64)) or 1.0
-        square = spread if self.sigma is None else max((self.sigma * pairs.factor) ** 2, 1e-30)
-        with threadpool_limits(1, user_api="blas"):  # sums in another order could change the picks
-            kernel = _Kernel(pairs, square)
-            picks, scores = lazy_greedy(kernel.gains(np.arange(len(kernel.values))), kernel.gains, kernel.take, n)
-        chosen = filled(pairs.considered[picks], len(rows), n, rng)
-        return pool.pick(rows[chosen], [*scores, *[0.0] * (n - len(picks))], "similar to what no label is near to")
+        def cover(pairs: Pairs) -> _Kernel:
+            # In float64, and never 0: a tiny sigma among huge embeddings may be below what float32 can hold.
+            spread = float(pairs.norms().mean(dtype=np.float64)) or 1.0
+            square = spread if self.sigma is None else max((self.sigma * pairs.factor) ** 2, 1e-30)
+            return _Kernel(pairs, square)
+
+        return greedy_cover(pool, n, rng, cover, most_pairs=_PAIRS)
 
 
 class _Kernel:
     """Similarities of the considered candidates to the references (m, r), and the best so far of each reference."""
+
+    reason: ClassVar[str] = "similar to what no label is near to"
 
     def __init__(self, pairs: Pairs, square: float) -> None:
         self.values = np.empty((len(pairs.considered), len(pairs.references)), np.float32)

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies.coverage import Pairs
-from tithe.strategies.greedy import lazy_greedy
+from tithe.strategies.coverage import Pairs, greedy_cover
 from tithe.strategies.k_means import k_means, squared_distances
-from tithe.strategies.ranking import drawn, filled, wanted
+from tithe.strategies.ranking import drawn
 from tithe.types import Rows, Selection, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-_CONSIDERED = 8192  # candidates, at least
-_PAIRS = _CONSIDERED * _CONSIDERED  # as bits: 8 MB
+_PAIRS = 8192 * 8192  # as bits: 8 MB
 _ANCHORS = 2048  # items whose balls the radius is calibrated on
 _CLASSES = 10  # pseudo-labels where no task says how many
 _ZERO, _EQUAL = 4e-6, 5e-7  # squared distances that float32 cannot tell from 0, or apart; shares of the largest norm²
@@ -65,26 +63,17 @@ class ProbCover:
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates, each covering the most that was not covered."""
-        from threadpoolctl import threadpool_limits
 
-        n, rows = wanted(pool, n), pool.candidates
-        if not n:
-            return pool.pick([], [])
-        pairs = Pairs.of(pool, max(_CONSIDERED, 2 * n), _PAIRS, rng)
-        most = float(pairs.norms().max(initial=0))
-        with threadpool_limits(1, user_api="blas"):  # sums in another order could cross the radius
+        def cover(pairs: Pairs) -> _Balls:
+            most = float(pairs.norms().max(initial=0))
             if self.delta is None:
                 square = pure_square(pairs, len(pool.task.labels) if pool.task else _CLASSES, self.purity, rng)
                 square *= 1 - 1e-5  # below the distance of the first impure item
             else:
                 square = (self.delta * pairs.factor) ** 2 + _EQUAL * most
-            square = max(square, _ZERO * most)  # each covers itself and its duplicates
-            balls = _Balls(pairs, square)
-        picks, scores = lazy_greedy(balls.gains(np.arange(len(balls.bits))), balls.gains, balls.take, n)
-        chosen = filled(pairs.considered[picks], len(rows), n, rng)
-        shares = np.array([*scores, *[0.0] * (n - len(picks))]) / len(pairs.references)
-        radius = np.sqrt(square) / pairs.factor
-        return pool.pick(rows[chosen], shares, f"balls of radius {radius:.3g}")
+            return _Balls(pairs, max(square, _ZERO * most))  # each covers itself and its duplicates
+
+        return greedy_cover(pool, n, rng, cover, most_pairs=_PAIRS)
 
 
 def pure_square(pairs: Pairs, classes: int, purity: float, rng: Generator) -> float:
@@ -109,7 +98,8 @@ class _Balls:
     """Which references each considered candidate covers, as bits, and which are not covered yet."""
 
     def __init__(self, pairs: Pairs, square: float) -> None:
-        count = len(pairs.references)
+        self.count = count = len(pairs.references)
+        self.reason = f"balls of radius {np.sqrt(square) / pairs.factor:.3g}"
         width = -(-count // 64) * 8  # bytes, in whole words of 64 bits
         self.bits = np.zeros((len(pairs.considered), width), np.uint8)
         for place, squares in pairs.squares(pairs.points):
@@ -122,13 +112,13 @@ class _Balls:
         self.bits, self.free = self.bits.view(np.uint64), free.view(np.uint64)
 
     def gains(self, positions: Rows) -> NDArray[Any]:
-        """(n,) how many more references each would cover."""
-        gains = np.empty(len(positions), np.int64)
+        """(n,) the share of the references that each would newly cover."""
+        gains = np.empty(len(positions))
         for start in range(0, len(positions), _ROWS):
             part = self.bits[positions[start : start + _ROWS]]
             part &= self.free
             gains[start : start + _ROWS] = np.bitwise_count(part).sum(axis=1, dtype=np.int64)
-        return gains
+        return gains / self.count
 
     def take(self, position: int) -> None:
         self.free &= ~self.bits[position]

@@ -77,6 +77,7 @@ def distinct(points: NDArray[Any], n: int, most: float) -> list[int]:
     >>> distinct(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), 2, 0.9)
     [0, 2]
     """
+    points = np.asarray(points, np.result_type(points, np.float32))  # halves cannot hold squares
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
     unit = (points / np.maximum(lengths, 1e-30)).astype(np.float32)
     taken = np.empty((min(n, len(unit)), unit.shape[1]), np.float32)
