@@ -16,6 +16,7 @@ from tithe.errors import ConfigError, UnknownNameError
 from tithe.experiment.noise import Exact, Noisy
 from tithe.experiment.people import Crowd, Known, crowd_of
 from tithe.experiment.results import Results
+from tithe.experiment.study import Study
 from tithe.rng import stream
 from tithe.tasks.multilabel import MultiLabel
 from tithe.types import Item, Label, Span
@@ -281,3 +282,15 @@ def test_people_that_do_not_fit_are_told_before_any_work(example: Any, tmp_path:
     with pytest.raises(ConfigError, match="names 'cow'"):
         simulate(plan_of(example, people=("noisy(confusion={'cow': {'dog': 1.0}})",)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_in_a_study_each_data_set_has_its_own_people(example: Any, tmp_path: Path) -> None:
+    how = {"strategies": ("random",), "budgets": (20, 40), "full": False}
+    study = Study((plan_of(example, name="clean", **how), plan_of(example, name="noisy", people=("noisy",), **how)))
+    results = simulate(study, tmp_path / "out", engine="inline")
+    said = {group["dataset"]: " ".join(group["notes"]) for group in results.summary["groups"]}
+    assert "simulated people, noisy; test labels are clean" in said["noisy"]
+    assert "simulated people" not in said["clean"]
+    metrics = {group["dataset"]: set(group["strategies"][0]["metrics"]) for group in results.summary["groups"]}
+    assert metrics["noisy"] - metrics["clean"] == {"label_accuracy"}
+    assert "simulated people, noisy" in (tmp_path / "out" / "report.html").read_text()

@@ -65,8 +65,8 @@ def _watched(record: Record, found: Round, model: Model, seed: int) -> Record:
     rows = _stop_set(found.pool, seed)
     output = found.pool.view("proba")[rows]
     guesses = np.asarray(model.task.encode(model.decide(output)))
-    unlabelled = ~np.isin(rows, found.pool.labelled)
-    if not unlabelled.any():
+    unlabelled = np.flatnonzero(~np.isin(rows, found.pool.labelled))
+    if not len(unlabelled):
         return replace(record, guesses=guesses)
     left = float(model.task.uncertainty(output[unlabelled], "entropy").mean())
     return replace(record, guesses=guesses, uncertainty=left)

@@ -85,7 +85,7 @@ class OverallUncertainty:
     'the model is sure of the unlabelled items: their mean entropy is 0.080, below 0.100 of 1'
     """
 
-    threshold: float = 0.1
+    threshold: float = 0.05
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
