@@ -26,7 +26,8 @@ class Plan:
     says where the files are, not what is done, so it is no part of the plan's `digest`.
 
     `budgets` are cumulative; a str such as "5%" is a share of the pool. Without `budgets`, `initial` and `batches` say
-    the same: the last batch repeats until the pool ends.
+    the same: the last batch repeats until the pool ends. With `budget_in = "tokens"` all of them count tokens (for
+    spans); each round then asks until its budget is spent, and overshoots it by one item at most.
     """
 
     train: str
@@ -47,6 +48,7 @@ class Plan:
     budgets: tuple[int | str, ...] = ()
     initial: int | str = 0
     batches: tuple[int | str, ...] = ()
+    budget_in: str = "items"
     seeds: int = 10
     seed: int = 0
     subsample: float = 1.0
@@ -77,6 +79,13 @@ class Plan:
             raise ConfigError(f"subsample is a share above 0 and at most 1; given {self.subsample}")
         if self.budgets and (self.initial or self.batches):
             raise ConfigError("give either budgets or initial and batches, not both")
+        if self.budget_in not in ("items", "tokens"):
+            raise ConfigError(f"budgets are in items or in tokens; given budget_in = {self.budget_in!r}")
+        if self.budget_in == "tokens" and self.task != "spans":
+            raise ConfigError(
+                f"budgets in tokens are for spans, where labelling costs one look a token; the task is {self.task}: "
+                f"leave budget_in out"
+            )
         if self.batches and not self.initial:
             raise ConfigError("batches follow an initial one; give its size too, such as --initial 50")
 
@@ -129,7 +138,7 @@ class Plan:
         return str(Path(self.root) / path)
 
     def steps(self, pool: int) -> list[int]:
-        """The cumulative budgets for a pool of this size.
+        """The cumulative budgets for a pool of this size, both in items or both in tokens.
 
         Raises:
             BudgetError: a budget is more than the pool, or budgets do not grow.
@@ -147,7 +156,10 @@ class Plan:
             batches = [_count(batch, pool) for batch in given]
             if min(batches) < 1:
                 few = given[batches.index(min(batches))]
-                raise BudgetError(f"a batch is at least 1 label; given {few!r} for a pool of {pool} items")
+                raise BudgetError(
+                    f"a batch is at least 1 {self.budget_in.removesuffix('s').replace('item', 'label')}; "
+                    f"given {few!r} for a pool of {pool} {self.budget_in}"
+                )
             while steps[-1] < pool:
                 steps.append(min(pool, steps[-1] + batches[min(len(steps) - 1, len(batches) - 1)]))
         else:
@@ -155,7 +167,9 @@ class Plan:
         if any(b <= a for a, b in zip([0, *steps], steps, strict=False)):
             raise BudgetError(f"budgets must grow and begin above 0; given {', '.join(map(str, steps))}")
         if steps[-1] > pool:
-            raise BudgetError(f"the budget of {steps[-1]} is more than the pool of {pool} items; give at most {pool}")
+            raise BudgetError(
+                f"the budget of {steps[-1]} is more than the pool of {pool} {self.budget_in}; give at most {pool}"
+            )
         return steps
 
     def to_toml(self) -> str:

@@ -51,12 +51,16 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one round of a run came to: its row, and the batch to ask next (empty after the last round)."""
+    """What one round of a run came to: its row, and the batch to ask next (empty after the last round).
+
+    `ahead`: the batch is empty because what was asked so far has spent the next budget too, by its last item.
+    """
 
     row: dict[str, Any] | None
     asked: tuple[str, ...]
     scores: tuple[float, ...]
     record: Record | None = None
+    ahead: bool = False
 
 
 def runs_of(plan: Plan, dataset: str = "") -> list[Run]:
@@ -85,10 +89,14 @@ def take_step(
         batches = [list(start.items.ids)]
     snapshot = start.apply(_events(run, batches, gold))
     recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", plan.initial_strategy)
-    wanted = 0
-    if run.strategy != FULL and len(batches) < len(world.steps):
-        wanted = world.steps[len(batches)] - len(snapshot.labels)
-    found = propose(snapshot, recipe, seed=run.seed, n=wanted, workshop=world.workshop)
+    more = run.strategy != FULL and len(batches) < len(world.steps)
+    wanted: dict[str, Any] = {}
+    if more and plan.budget_in == "tokens":
+        paid = spent(world.workshop.pool(snapshot.items, world.task), snapshot)
+        wanted["cost"] = max(0.0, world.steps[len(batches)] - paid)
+    elif more:
+        wanted["n"] = world.steps[len(batches)] - len(snapshot.labels)
+    found = propose(snapshot, recipe, seed=run.seed, workshop=world.workshop, **wanted)
     if not batches:
         return Step(None, found.selection.ids, found.selection.scores)
     row = _row(plan, world, run, snapshot, found)
@@ -97,7 +105,7 @@ def take_step(
 
         export_round(Path(export), world, run, found, snapshot)
     record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
-    return Step(row, found.selection.ids, found.selection.scores, record)
+    return Step(row, found.selection.ids, found.selection.scores, record, ahead=wanted.get("cost") == 0.0)
 
 
 def _events(run: Run, batches: Sequence[Sequence[str]], gold: dict[str, Any]) -> list[Event]:
@@ -116,6 +124,7 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
     guess = world.task.decode(output) if found.model is None else found.model.decide(output)
     scores = world.task.score(truth, output, guess)
     correct = np.asarray([one == other for one, other in zip(guess, truth, strict=True)])
+    paid, budget = spent(found.pool, snapshot), world.steps[min(snapshot.round, len(world.steps)) - 1]
     return {
         "config": run.config,
         "dataset": plan.dataset,
@@ -125,7 +134,8 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
         "seed": run.seed,
         "round": snapshot.round - 1,
         "labelled": len(snapshot.labels),
-        "cost": spent(found.pool, snapshot),
+        "cost": paid,
+        **({"budget": float(paid if run.strategy == FULL else budget)} if plan.budget_in == "tokens" else {}),
         **scores,
         "test_items": len(truth),
         "test_correct": np.packbits(correct).tobytes(),

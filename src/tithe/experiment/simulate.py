@@ -196,8 +196,8 @@ def _advance(state: Progress, step: Step) -> None:
         if state.run.strategy != FULL:
             reasons = (rule(state.records) for rule in state.rules)
             state.stopped = next((reason for reason in reasons if reason), "")
-        if not step.asked and not state.done:
+        if not step.asked and not step.ahead and not state.done:
             state.stopped = "no items are left"
-    if step.asked and not state.stopped:
+    if (step.asked or step.ahead) and not state.stopped:
         state.batches.append(step.asked)
         state.scores.append(step.scores)

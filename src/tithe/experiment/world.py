@@ -15,6 +15,7 @@ from tithe.errors import ConfigError, DataError
 from tithe.experiment.plan import Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
+from tithe.loop.spending import costs
 from tithe.models import Tell, quiet
 from tithe.models.given import GivenStart
 from tithe.pool import declared_labels, declared_task
@@ -106,7 +107,8 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     workshop = Workshop(ViewStore(cache), warm=False, tell=tell)
     if given is not None:
         workshop.given["given"] = given
-    steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
+    whole = sum(costs(task, pool)) if plan.budget_in == "tokens" else len(pool)
+    steps = tuple(plan.steps(max(1, round(plan.subsample * whole))))
     return World(pool, test, task, workshop, tuple(notes), steps)
 
 
