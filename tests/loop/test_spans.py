@@ -130,3 +130,20 @@ def test_conll_sentences_go_through_the_loop(tmp_path: Path, frequencies: str) -
         learner.tell({one.id: gold[one.id] for one in learner.ask(40)})
     output = learner.model.view("proba", items)
     assert learner.task.score(list(gold.values()), output)["entity_f1"] > 0.3
+
+
+def test_people_may_be_asked_for_a_cost(items: Items, frequencies: str) -> None:
+    learner = learner_of(items)
+    asked = learner.ask(cost=50)
+    paid = [learner.task.cost(one) for one in asked]
+    assert sum(paid) >= 50 > sum(paid[:-1])
+    with pytest.raises(ConfigError, match="cost must be 0 or more, and takes the place of n; given cost=5 and n=2"):
+        learner.ask(2, cost=5)
+
+
+def test_stop_rules_see_the_rounds_of_spans(items: Items, frequencies: str) -> None:
+    learner = learner_of(items, stop=("stabilising(threshold=0.5, window=1)",))
+    gold = dict(zip(items.ids, items.gold, strict=True))
+    for _ in range(8):
+        learner.tell({one.id: gold[one.id] for one in learner.ask(10)})
+    assert "predictions have settled" in (learner.stopped or "")

@@ -39,9 +39,11 @@ def _curves(console: Console, group: Group) -> None:
     """The mean score of each strategy at each budget."""
     from rich.table import Table
 
+    from tithe.experiment.summary.words import unit_of
+
     console.print(f"{group['dataset']}: {group['metric']}, {group['trainer']} on {group['start']}", soft_wrap=True)
     table = Table()
-    table.add_column("labels", justify="right")
+    table.add_column(unit_of(group), justify="right")
     budgets = sorted({p["labelled"] for s in group["strategies"] for p in s["curve"]})
     for strategy in group["strategies"]:
         table.add_column(strategy["strategy"], justify="right")
@@ -62,11 +64,11 @@ def _block(console: Console, group: Group, baseline: str) -> None:
     """One data set: the score at the last budget, and the mean gain over all budgets with its interval and test."""
     from rich.table import Table
 
-    from tithe.experiment.summary.words import p_value, signed
+    from tithe.experiment.summary.words import p_value, signed, unit_of
 
     last = max(point["labelled"] for one in group["strategies"] for point in one["curve"])
     whole = group["full"]
-    full = f"; with all {whole['labelled']:,g} labels {100 * whole['score']:.1f}" if whole else ""
+    full = f"; with all {whole['labelled']:,g} {unit_of(group)} {100 * whole['score']:.1f}" if whole else ""
     console.print(f"[bold]{_escaped(_name(group))}[/bold]: {group['metric']}{full}", soft_wrap=True)
     table = Table(box=None, padding=(0, 1))
     table.add_column("", no_wrap=True)

@@ -49,6 +49,9 @@ def simulate(
     ] = "",
     initial: Annotated[str, typer.Option(help="Instead of budgets: the size of the first batch.")] = "",
     batches: Annotated[str, typer.Option(help="With --initial: sizes of the batches; the last repeats.")] = "",
+    budget_in: Annotated[
+        str, typer.Option(help="What budgets and batches count: items, or tokens (for spans).")
+    ] = "items",
     seeds: Annotated[int, typer.Option(help="How many seeds; ten where a claim is to be tested.")] = 10,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     subsample: Annotated[float, typer.Option(help="The share of the pool that each seed sees.")] = 1.0,
@@ -97,7 +100,7 @@ def simulate(
             labels=tuple(registry.split_list(labels)), header=header, columns=tuple(registry.split_list(columns)),
             strategies=tuple(registry.split_list(strategy)), trainers=tuple(registry.split_list(trainer)),
             starts=tuple(registry.split_list(start)), initial_strategy=initial_strategy,
-            budgets=counts(budgets), initial=one_count(initial), batches=counts(batches),
+            budgets=counts(budgets), initial=one_count(initial), batches=counts(batches), budget_in=budget_in,
             seeds=seeds, seed=seed, subsample=subsample,
             embeddings=None if embeddings is None else str(embeddings),
             test_embeddings=None if test_embeddings is None else str(test_embeddings),

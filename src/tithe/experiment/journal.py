@@ -111,7 +111,7 @@ def _step(raw: dict[str, Any]) -> Step:
     record = raw["record"]
     if record:
         record = Record(**{**record, "guesses": _unpacked(record["guesses"])})
-    return Step(row, tuple(raw["asked"]), tuple(raw["scores"]), record)
+    return Step(row, tuple(raw["asked"]), tuple(raw["scores"]), record, raw["ahead"])
 
 
 def _packed(array: NDArray[Any] | None) -> dict[str, Any] | None:

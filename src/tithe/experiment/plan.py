@@ -26,7 +26,8 @@ class Plan:
     says where the files are, not what is done, so it is no part of the plan's `digest`.
 
     `budgets` are cumulative; a str such as "5%" is a share of the pool. Without `budgets`, `initial` and `batches` say
-    the same: the last batch repeats until the pool ends.
+    the same: the last batch repeats until the pool ends. With `budget_in = "tokens"` all of them count tokens (for
+    spans); each round then asks until its budget is spent, and overshoots it by one item at most.
 
     Without `people` an oracle answers with the file's own labels. With `answers` people for each item all budgets count
     answers, and 5% is that share of the pool, each item answered so often; what is left over of a batch size goes
@@ -51,6 +52,7 @@ class Plan:
     budgets: tuple[int | str, ...] = ()
     initial: int | str = 0
     batches: tuple[int | str, ...] = ()
+    budget_in: str = "items"
     seeds: int = 10
     seed: int = 0
     subsample: float = 1.0
@@ -98,6 +100,13 @@ class Plan:
             raise ConfigError(
                 f"{self.answers} answers to each item need as many people; given {len(self.people)}. "
                 f"Name some, such as {self.answers} times noisy(accuracy=0.8)"
+            )
+        if self.budget_in not in ("items", "tokens"):
+            raise ConfigError(f"budgets are in items or in tokens; given budget_in = {self.budget_in!r}")
+        if self.budget_in == "tokens" and self.task != "spans":
+            raise ConfigError(
+                f"budgets in tokens are for spans, where labelling costs one look a token; the task is {self.task}: "
+                f"leave budget_in out"
             )
         if self.batches and not self.initial:
             raise ConfigError("batches follow an initial one; give its size too, such as --initial 50")
@@ -151,7 +160,7 @@ class Plan:
         return str(Path(self.root) / path)
 
     def steps(self, pool: int) -> list[int]:
-        """The cumulative budgets, in answers, for a pool of this many items.
+        """The cumulative budgets, in answers, for a pool of this many items; or in tokens, for so many tokens.
 
         Raises:
             BudgetError: a budget is more than the pool, or budgets do not grow.
@@ -170,7 +179,10 @@ class Plan:
             batches = [_count(batch, pool) for batch in given]
             if min(batches) < 1:
                 few = given[batches.index(min(batches))]
-                raise BudgetError(f"a batch is at least 1 label; given {few!r} for a pool of {pool} items")
+                raise BudgetError(
+                    f"a batch is at least 1 {self.budget_in.removesuffix('s').replace('item', 'label')}; "
+                    f"given {few!r} for a pool of {pool} {self.budget_in}"
+                )
             while steps[-1] < pool:
                 steps.append(min(pool, steps[-1] + batches[min(len(steps) - 1, len(batches) - 1)]))
         else:
@@ -181,7 +193,8 @@ class Plan:
         if steps[-1] > pool:
             many = f" with {self.answers} answers each" if self.answers > 1 else ""
             raise BudgetError(
-                f"the budget of {steps[-1]} is more than the pool of {items} items{many}; give at most {pool}"
+                f"the budget of {steps[-1]} is more than the pool of {items} {self.budget_in}{many}; "
+                f"give at most {pool}"
             )
         if any(b // self.answers <= a // self.answers for a, b in zip([0, *steps], steps, strict=False)):
             raise BudgetError(

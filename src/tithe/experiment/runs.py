@@ -20,6 +20,7 @@ from tithe.experiment.world import World, starts_of, world_of
 from tithe.log import Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
 from tithe.loop.record import record_of, spent
+from tithe.loop.spending import costs
 from tithe.stopping import Record
 from tithe.tasks.spans import Spans
 from tithe.types import names_in
@@ -52,12 +53,16 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one round of a run came to: its row, and the batch to ask next (empty after the last round)."""
+    """What one round of a run came to: its row, and the batch to ask next (empty after the last round).
+
+    `ahead`: the batch is empty because what was asked so far has spent the next budget too, by its last item.
+    """
 
     row: dict[str, Any] | None
     asked: tuple[str, ...]
     scores: tuple[float, ...]
     record: Record | None = None
+    ahead: bool = False
 
 
 def runs_of(plan: Plan, dataset: str = "") -> list[Run]:
@@ -87,19 +92,23 @@ def take_step(
         batches, late = [list(start.items.ids)], 0
     snapshot = start.apply(_events(world, run, batches, late))
     recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", plan.initial_strategy)
-    wanted = 0
-    if run.strategy != FULL and len(batches) < len(world.steps):
-        wanted = world.steps[len(batches)] // world.crowd.answers - sum(map(len, batches))
-    found = propose(snapshot, recipe, seed=run.seed, n=wanted, workshop=world.workshop)
+    more = run.strategy != FULL and len(batches) < len(world.steps)
+    wanted: dict[str, Any] = {}
+    if more and plan.budget_in == "tokens":
+        asked = sum(costs(world.task, (world.asked(one)[0] for batch in batches for one in batch)))
+        wanted["cost"] = max(0.0, world.steps[len(batches)] / world.crowd.answers - asked)
+    elif more:
+        wanted["n"] = world.steps[len(batches)] // world.crowd.answers - sum(map(len, batches))
+    found = propose(snapshot, recipe, seed=run.seed, workshop=world.workshop, **wanted)
     if len(batches) <= late:
         return Step(None, found.selection.ids, found.selection.scores)
-    row = _row(plan, world, run, snapshot, found) | {"round": len(batches) - 1 - late}
+    row = _row(plan, world, run, snapshot, found, number=len(batches) - 1 - late)
     if export:
         from tithe.experiment.export import export_round
 
         export_round(Path(export), world, run, found, number=row["round"])
     record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
-    return Step(row, found.selection.ids, found.selection.scores, record)
+    return Step(row, found.selection.ids, found.selection.scores, record, ahead=wanted.get("cost") == 0.0)
 
 
 def _events(world: World, run: Run, batches: Sequence[Sequence[str]], late: int) -> list[Event]:
@@ -114,14 +123,15 @@ def _events(world: World, run: Run, batches: Sequence[Sequence[str]], late: int)
     return events
 
 
-def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -> dict[str, Any]:
-    """The row of rounds.parquet."""
+def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round, *, number: int) -> dict[str, Any]:
+    """The row of rounds.parquet for the round of this number."""
     began = time.perf_counter()
     output = test_output(world, found)
     truth = [label for label in world.test.gold or () if label is not None]  # require_label: there is no None
     guess = world.task.decode(output) if found.model is None else found.model.decide(output)
     scores = world.task.score(truth, output, guess)
     correct = np.asarray([one == other for one, other in zip(guess, truth, strict=True)])
+    paid = spent(found.pool, snapshot)
     return {
         "config": run.config,
         "dataset": plan.dataset,
@@ -129,9 +139,14 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round) -
         "trainer": run.trainer,
         "start": run.start,
         "seed": run.seed,
-        "round": 0,
+        "round": number,
         "labelled": len(snapshot.labels),
-        "cost": spent(found.pool, snapshot),
+        "cost": paid,
+        **(
+            {"budget": float(paid if run.strategy == FULL else world.steps[number])}
+            if plan.budget_in == "tokens"
+            else {}
+        ),
         **scores,
         **_of_people(plan, world, snapshot),
         "test_items": len(truth),

@@ -197,7 +197,7 @@ def _advance(state: Progress, step: Step) -> None:
             reasons = (rule(state.records) for rule in state.rules)
             state.stopped = next((reason for reason in reasons if reason), "")
     late = state.plan.late
-    waits = not step.asked and bool(late) and any(state.batches[-late:]) and not state.done
+    waits = not step.asked and not state.done and (step.ahead or (bool(late) and any(state.batches[-late:])))
     if not step.asked and not waits and not state.done:
         state.stopped = "no items are left"
     if (step.asked or waits) and not state.stopped:

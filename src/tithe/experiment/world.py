@@ -18,6 +18,7 @@ from tithe.experiment.people import Crowd, Known, crowd_of, in_words
 from tithe.experiment.plan import Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
+from tithe.loop.spending import costs
 from tithe.models import Tell, quiet
 from tithe.models.given import SPEC, GivenStart, read_embeddings
 from tithe.pool import declared_labels, declared_task
@@ -124,7 +125,8 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     workshop = Workshop(ViewStore(cache), warm=False, tell=tell)
     if given is not None:
         workshop.given[SPEC] = given
-    steps = tuple(plan.steps(max(1, round(plan.subsample * len(pool)))))
+    whole = sum(costs(task, pool)) if plan.budget_in == "tokens" else len(pool)
+    steps = tuple(plan.steps(max(1, round(plan.subsample * whole))))
     crowd = crowd_of(plan.people, plan.answers, plan.late, Known(task, pool))
     if said := in_words(asdict(plan)):
         notes.append(said)

@@ -58,11 +58,15 @@ class ActiveLearner:
         self.recipe = replace(self.recipe, start=SPEC)
         self.workshop.given[SPEC] = GivenStart({pool.items.digest: pool.view("embeddings")})
 
-    def ask(self, n: int = 1) -> list[Item]:
-        """The n items to label next, best first; fewer where fewer are left, none when a stop rule has spoken."""
+    def ask(self, n: int | None = None, *, cost: float | None = None) -> list[Item]:
+        """The n items to label next (1 by default), best first; fewer where fewer are left.
+
+        None come once a stop rule has spoken. With `cost` in place of n, as many as reach that cost by the task's own
+        measure, such as `ask(cost=200)` tokens; the last of them may reach beyond it.
+        """
         if self.stopped:
             return []
-        found = self._round(n)
+        found = self._round((1 if cost is None else 0) if n is None else n, cost)
         strategy = self.recipe.strategy if isinstance(self.recipe.strategy, str) else repr(self.recipe.strategy)
         if found.selection.ids:
             self.log.append(Asked(found.selection.ids, strategy, self.seed, found.position))
@@ -108,9 +112,9 @@ class ActiveLearner:
                 return reason
         return None
 
-    def _round(self, n: int) -> Round:
+    def _round(self, n: int, cost: float | None) -> Round:
         snapshot = self.log.snapshot()
-        found = propose(snapshot, self.recipe, seed=self.seed, n=n, workshop=self.workshop)
+        found = propose(snapshot, self.recipe, seed=self.seed, n=n, cost=cost, workshop=self.workshop)
         record = record_of(found, snapshot, self.seed, watched=bool(self._stops))
         self._history.append(record)
         if self.stopped:  # the answers that came in since the last round were enough

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.log import Snapshot
+from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
 from tithe.models import Model, Start, Trainer
 from tithe.models.starts import DEFAULT_START
@@ -102,24 +103,35 @@ def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = 
         )
 
 
-def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: Workshop | None = None) -> Round:
+def propose(
+    snapshot: Snapshot,
+    recipe: Recipe,
+    *,
+    seed: int,
+    n: int = 0,
+    cost: float | None = None,
+    workshop: Workshop | None = None,
+) -> Round:
     """The next round: the model of the labels so far and the n items to ask.
 
     Args:
         snapshot: the log folded up to now.
         seed: fixes every draw, together with the snapshot's round.
         n: items to ask; fewer come back where fewer are left, and 0 trains only.
+        cost: instead of n: ask until the task's cost of the items reaches this, so one item more than that at most.
         workshop: caches; they change how long it takes, never what comes out.
 
     Raises:
         NeedsError: a view is needed that nothing provides (before any work).
-        ConfigError: the log declares no task, the strategy is for another one, or n is negative.
+        ConfigError: the log declares no task, the strategy is for another one, n or cost is negative or both are given.
 
     Where the answers hold fewer than two labels (of spans: two tags, O being one) no model can be trained: the
     strategy's own cold start chooses, or else the recipe's `initial_strategy`, and `Round.cold` says so.
     """
     if n < 0:
         raise ConfigError(f"n must be 0 or more items; given {n}")
+    if cost is not None and (n or not cost >= 0):
+        raise ConfigError(f"cost must be 0 or more, and takes the place of n; given cost={cost} and n={n}")
     workshop = workshop or Workshop()
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
@@ -143,11 +155,15 @@ def propose(snapshot: Snapshot, recipe: Recipe, *, seed: int, n: int, workshop: 
     # Audit items stay out of the strategies' sight too: they must not steer what is asked.
     unavailable = (snapshot.pending | snapshot.closed | snapshot.audit) - labels.keys()
     pool = bare.with_state(labels, unavailable, views, task)
-    if n:
+    if n or cost:
         for name in sorted(strategy.needs & pool.provides):
             pool.view(name)
     viewed = time.perf_counter()
-    selection = strategy.select(pool, n, stream(seed, "round", snapshot.round, "query")) if n else Selection((), ())
+    draw = partial(stream, seed, "round", snapshot.round, "query")
+    if cost is not None:
+        selection = select_worth(strategy, pool, cost, task, draw)
+    else:
+        selection = strategy.select(pool, n, draw()) if n else Selection((), ())
     done = time.perf_counter()
     return Round(
         snapshot.round, snapshot.position, selection, model, pool, cold, fitted - began, viewed - fitted, done - viewed

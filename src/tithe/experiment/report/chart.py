@@ -53,6 +53,7 @@ class Chart:
     y_title: str
     level: tuple[float, str] | None = None
     bridge: Bridge | None = None
+    x_title: str = "Labels"
 
     def svg(self, width: int, height: int, *, suffix: str = "") -> str:
         """The chart as one `<svg>`; `suffix` keeps the ids apart where a page has it in two sizes."""
@@ -101,9 +102,9 @@ class _Plot:
     def axis_titles(self) -> str:
         """What the axes are."""
         centre = (self.left + self.right) / 2
-        scale = " (log scale)" if self.logarithmic else ""
+        below = escape(self.chart.x_title) + (" (log scale)" if self.logarithmic else "")
         return (
-            f'<text class="name" x="{centre:.0f}" y="{self.height - 6}" text-anchor="middle">Labels{scale}</text>'
+            f'<text class="name" x="{centre:.0f}" y="{self.height - 6}" text-anchor="middle">{below}</text>'
             f'<text class="name" x="8" y="14">{escape(self.chart.y_title)}</text>'
         )
 

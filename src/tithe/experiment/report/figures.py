@@ -8,7 +8,7 @@ from typing import Any
 from tithe.experiment.report.chart import Bridge, Chart, Line, swatch
 from tithe.experiment.report.markup import Html, tag, text
 from tithe.experiment.summary.sentences import best, is_sure, saving
-from tithe.experiment.summary.words import labels, metric_name, percent, score_percent
+from tithe.experiment.summary.words import labels, metric_name, percent, score_percent, unit_of
 
 SMALL = ("f1_macro", "recall_macro", "auc", "subset_accuracy", "lrap", "entity_precision", "entity_recall")
 """Metrics that say something beside the main one, in the order shown; at most three are."""
@@ -24,15 +24,17 @@ def styles(group: Mapping[str, Any], baseline: str) -> dict[str, int]:
 def learning_curve(group: Mapping[str, Any], summary: Mapping[str, Any], name: str) -> Html:
     """The mean score against labels, with the level of all labels and the saving that the headline names."""
     style, metric = styles(group, summary["baseline"]), metric_name(group["metric"])
+    title = f"{metric[:1].upper()}{metric[1:]}"  # not capitalize(), which would write F1 small
     banded = _banded(group, summary["baseline"])
     chart = Chart(
         name,
-        f"{metric.capitalize()} against labels, {group['dataset']}",
+        f"{title} against {unit_of(group)}, {group['dataset']}",
         _in_words(group, metric),
         [_line(one, style[one["strategy"]], one["strategy"] in banded) for one in group["strategies"]],
-        metric.capitalize(),
+        title,
         _level(group),
         _bridge(group),
+        unit_of(group).capitalize(),
     )
     seeds = group["seeds"]
     whose = "the bands are" if len(banded) == len(group["strategies"]) else f"the bands ({' and '.join(banded)}) are"
@@ -57,14 +59,15 @@ def small_multiples(group: Mapping[str, Any], summary: Mapping[str, Any], name: 
         full = (group["full"] or {}).get("metrics", {}).get(metric)
         chart = Chart(
             f"{name}-{metric}",
-            f"{words[:1].upper()}{words[1:]} against labels, {group['dataset']}",
+            f"{words[:1].upper()}{words[1:]} against {unit_of(group)}, {group['dataset']}",
             f"Mean {words} of each strategy at each budget; the numbers are in the tables below.",
             [
                 Line(one["strategy"], style[one["strategy"]], _budgets(one), one["metrics"][metric])
                 for one in group["strategies"]
             ],
             words[:1].upper() + words[1:],
-            None if full is None else (full, "all labels"),
+            None if full is None else (full, f"all {unit_of(group)}"),
+            x_title=unit_of(group).capitalize(),
         )
         charts.append(tag("figure", chart.svg(360, 260)))
     if not charts:
@@ -106,7 +109,7 @@ def _line(strategy: Mapping[str, Any], style: int, banded: bool) -> Line:
 
 def _level(group: Mapping[str, Any]) -> tuple[float, str] | None:
     full = group["full"]
-    return full and (full["score"], f"all {labels(full['labelled'])} labels: {score_percent(full['score'])}")
+    return full and (full["score"], f"all {labels(full['labelled'])} {unit_of(group)}: {score_percent(full['score'])}")
 
 
 def _bridge(group: Mapping[str, Any]) -> Bridge | None:
@@ -119,13 +122,14 @@ def _bridge(group: Mapping[str, Any]) -> Bridge | None:
         found["labels"],
         found["baseline_labels"],
         found["share"] * group["full"]["score"],
-        f"{percent(found['saved'])} fewer labels",
+        f"{percent(found['saved'])} fewer {unit_of(group)}",
     )
 
 
 def _in_words(group: Mapping[str, Any], metric: str) -> str:
     parts = [
-        f"{one['strategy']}: {score_percent(one['curve'][0]['mean'])} at {labels(one['curve'][0]['labelled'])} labels, "
+        f"{one['strategy']}: {score_percent(one['curve'][0]['mean'])} at {labels(one['curve'][0]['labelled'])} "
+        f"{unit_of(group)}, "
         f"{score_percent(one['curve'][-1]['mean'])} at {labels(one['curve'][-1]['labelled'])}"
         for one in group["strategies"]
     ]

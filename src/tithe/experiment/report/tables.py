@@ -15,6 +15,7 @@ from tithe.experiment.summary.words import (
     score_percent,
     share_saved,
     signed,
+    unit_of,
 )
 
 Group = Mapping[str, Any]
@@ -28,7 +29,7 @@ def key_figures(group: Group, winner: Mapping[str, Any] | None, found: Mapping[s
         cards.append(
             (
                 percent(found["saved"]),
-                "fewer labels",
+                f"fewer {unit_of(group)}",
                 f"to {percent(found['share'])} of the full-data score; {saved_bounds(found)}",
             )
         )
@@ -43,7 +44,11 @@ def key_figures(group: Group, winner: Mapping[str, Any] | None, found: Mapping[s
             cards.append((p_value(test["p_holm"]).removeprefix("= "), name, f"paired t over {test['n']} seeds"))
     if group["full"] is not None:
         cards.append(
-            (score_percent(group["full"]["score"]), "with all labels", f"{labels(group['full']['labelled'])} of them")
+            (
+                score_percent(group["full"]["score"]),
+                f"with all {unit_of(group)}",
+                f"{labels(group['full']['labelled'])} of them",
+            )
         )
     return Html(
         '<dl class="cards">'
@@ -69,10 +74,11 @@ def targets(group: Group, summary: Mapping[str, Any]) -> Html:
         )
     over = next((one["against"]["over"] for one in _compared(group) if one["against"]["over"]), None)
     note = (
-        f"Labels read off the isotonic mean curve; below, what is saved against {summary['baseline']} (negative: more)"
+        f"{unit_of(group).capitalize()} read off the isotonic mean curve; below, what is saved against "
+        f"{summary['baseline']} (negative: more)"
     )
     note += f" with its {percent(summary['level'])} bootstrap interval over {over}." if over else "."
-    return table("Labels to a share of the full-data score", head, rows, note=note)
+    return table(f"{unit_of(group).capitalize()} to a share of the full-data score", head, rows, note=note)
 
 
 def _target_cell(row: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
@@ -105,7 +111,7 @@ def tests(group: Group, summary: Mapping[str, Any]) -> Html:
     over = "Each over the budgets that all its seeds reached, gains over those that both reached"
     if len(spans) == 1:
         first, last = spans.pop()
-        over = f"From {labels(first)} to {labels(last)} labels"
+        over = f"From {labels(first)} to {labels(last)} {unit_of(group)}"
     return table(
         "Area under the curve, and the tests",
         [
@@ -132,7 +138,7 @@ def gains(group: Group, summary: Mapping[str, Any]) -> Html:
     rows = [[labels(budget), *(Rich(_gain_cell(by_name[name].get(budget))) for name in by_name)] for budget in budgets]
     return table(
         f"Gain over {summary['baseline']} at each budget, in points of {metric_name(group['metric'])}",
-        ["Labels", *by_name],
+        [unit_of(group).capitalize(), *by_name],
         rows,
         note=f"Paired by seed. First interval: {percent(summary['level'])} t over seeds; second: bootstrap over seeds "
         "and test items together.",
@@ -176,7 +182,13 @@ def all_numbers(group: Group, summary: Mapping[str, Any]) -> Html:
 def _numbers(group: Group, summary: Mapping[str, Any]) -> Iterator[Html]:
     for one in group["strategies"]:
         metrics = [name for name in one["metrics"] if name != group["metric"]]
-        head = ["Labels", metric_name(group["metric"]), "t over seeds", "seeds and items", *map(metric_name, metrics)]
+        head = [
+            unit_of(group).capitalize(),
+            metric_name(group["metric"]),
+            "t over seeds",
+            "seeds and items",
+            *map(metric_name, metrics),
+        ]
         rows = [
             [
                 labels(point["labelled"]),

@@ -20,7 +20,13 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 FULL = "full"
 """The strategy name of a run on all labels, which sets the target of the others."""
 
-WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost", "people")
+WHO = (
+    *("config", "dataset", "strategy", "trainer", "start", "seed"),
+    *("round", "cold", "labelled", "cost", "people", "budget"),
+)
+BUDGET = "budget"
+"""The column of runs whose budgets are in tokens: what a round was to spend, in all."""
+
 ITEMS = ("test_correct", "test_items")
 PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
@@ -33,7 +39,7 @@ class Arm:
     Attributes:
         name: The strategy, with its config where a group has the strategy twice.
         seeds: S of them, rising.
-        budgets: (B,) labels, rising.
+        budgets: (B,) labels or tokens, rising.
         scores: (S, B) for each metric.
         seconds: (S, B) for each of fit_s, view_s, select_s.
         correct: (B, S, items) whether each test item was right; None where that was not kept.
@@ -83,6 +89,8 @@ class Group:
     arms: tuple[Arm, ...]
     full: Arm | None
     people: str = ""
+    unit: str = "labels"
+    """What the budgets count: labels, or tokens."""
 
     @property
     def name(self) -> str:
@@ -97,7 +105,8 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    missing = [name for name in WHO if name not in columns and name not in ("cost", "round", "cold", "people")]
+    optional = ("cost", "round", "cold", "people", "budget")
+    missing = [name for name in WHO if name not in columns and name not in optional]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
     return columns
@@ -127,19 +136,21 @@ def groups_of(columns: Columns) -> list[Group]:
         arms = {name: _arm(name, rows, own) for name, rows in named.items()}
         full = arms.pop(FULL, None)
         people = next((str(said) for row in every if "people" in own and (said := own["people"][row])), "")
-        groups.append(Group(*where, tuple(arms.values()), full, people))
+        groups.append(Group(*where, tuple(arms.values()), full, people, "tokens" if BUDGET in own else "labels"))
     return groups
 
 
 def _arm(name: str, rows: Sequence[int], columns: Columns) -> Arm:
     """The arm of these rows."""
     seeds = sorted({int(columns["seed"][row]) for row in rows})
-    all_budgets = sorted({float(columns["labelled"][row]) for row in rows})
+    # By what was meant to be spent, where that is a cost: each run overshoots it a little, by its own last item.
+    spent = columns[BUDGET if BUDGET in columns else "labelled"]
+    all_budgets = sorted({float(spent[row]) for row in rows})
     at = np.full((len(seeds), len(all_budgets)), -1)
     for row in rows:
-        where = seeds.index(int(columns["seed"][row])), all_budgets.index(float(columns["labelled"][row]))
+        where = seeds.index(int(columns["seed"][row])), all_budgets.index(float(spent[row]))
         if at[where] >= 0:
-            raise DataError(f"{name} has two rows for seed {seeds[where[0]]} at {all_budgets[where[1]]:g} labels")
+            raise DataError(f"{name} has two rows for seed {seeds[where[0]]} at a budget of {all_budgets[where[1]]:g}")
         at[where] = row
     whole = (at >= 0).all(axis=0)
     final = at.shape[1] - 1 - (at >= 0)[:, ::-1].argmax(axis=1)

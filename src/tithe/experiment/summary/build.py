@@ -49,6 +49,7 @@ def summarise(
         metric (null where the groups differ in it), baseline, level, draws, headline, notes, sentences
         groups: one for each dataset, trainer and start
             dataset, trainer, start, metric, seeds, test_items, headline, notes, sentences
+            unit: labels or tokens: what all that is called labels below counts
             full: null or {score, labelled, metrics: {name: mean}, time_s: {part: seconds}}
             strategies: baseline first, then by name
                 strategy, seeds: [..]
@@ -127,6 +128,7 @@ def _group(group: Group, settings: Settings) -> dict[str, Any]:
         "dataset": group.dataset,
         "trainer": group.trainer,
         "start": group.start,
+        "unit": group.unit,
         "metric": settings.metric,
         "seeds": max((len(arm.seeds) for arm in arms), default=0),
         "test_items": next((arm.correct.shape[2] for arm in arms if arm.correct is not None), None),
@@ -250,7 +252,7 @@ def _notes(group: Group, arms: Sequence[Arm], base: Arm | None, full: Arm | None
     if base is None:
         notes.append(f"{group.name}: no {settings.baseline} arm: nothing is claimed.")
     if full is None:
-        notes.append(f"{group.name}: no full-data run, so labels to a share of its score cannot be given.")
+        notes.append(f"{group.name}: no full-data run, so {group.unit} to a share of its score cannot be given.")
     seeds = min((len(arm.seeds) for arm in arms), default=0)
     if seeds == 1:
         notes.append(f"{group.name}: one seed, so there are no intervals and no tests; nothing is claimed.")

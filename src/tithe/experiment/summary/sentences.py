@@ -15,6 +15,7 @@ from tithe.experiment.summary.words import (
     score_percent,
     share_saved,
     signed,
+    unit_of,
 )
 
 PREFERRED = "auto"
@@ -24,7 +25,7 @@ PREFERRED = "auto"
 def sentences(group: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """`headline` (text) and `sentences` (a list) of a summarised group."""
     strategies = group["strategies"]
-    ended = [_ended(one, settings) for one in strategies if one["ends"] is not None]
+    ended = [_ended(one, settings, unit_of(group)) for one in strategies if one["ends"] is not None]
     if not any(one["strategy"] == settings.baseline for one in strategies):
         text = f"No {settings.baseline} arm: nothing is claimed."
         return {"headline": text, "sentences": [text, *ended]}
@@ -32,19 +33,19 @@ def sentences(group: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     if not compared:
         text = f"Only {settings.baseline} was run: there is nothing to compare."
         return {"headline": text, "sentences": [text, *ended]}
-    said = [text for one in compared for text in _of_strategy(one, settings)]
+    said = [text for one in compared for text in _of_strategy(one, settings, unit_of(group))]
     return {"headline": _group_headline(group, compared, settings), "sentences": [*said, *ended]}
 
 
-def _ended(strategy: Mapping[str, Any], settings: Settings) -> str:
+def _ended(strategy: Mapping[str, Any], settings: Settings, unit: str) -> str:
     """Where the runs of a strategy ended, of a group whose runs did not all go as far."""
     ends = strategy["ends"]
     least, most = min(ends["labelled"].values()), max(ends["labelled"].values())
     score = f"{score_percent(ends['score_mean'])} {metric_name(settings.metric)}"
     if least == most:
-        return f"{strategy['strategy']} ended at {labels(most)} labels with {score}."
+        return f"{strategy['strategy']} ended at {labels(most)} {unit} with {score}."
     return (
-        f"{strategy['strategy']} ended at {labels(least)} to {labels(most)} labels, {labels(ends['labelled_mean'])} on "
+        f"{strategy['strategy']} ended at {labels(least)} to {labels(most)} {unit}, {labels(ends['labelled_mean'])} on "
         f"average, with {score}."
     )
 
@@ -98,18 +99,21 @@ def _group_headline(group: Mapping[str, Any], compared: Sequence[Mapping[str, An
     found, full, name = saving(winner), group["full"], winner["strategy"]
     if found is None or full is None or not is_sure(found):
         gain = _points(winner["against"]["area"]["gain"])
-        return f"{name} beats {base} by {gain} on average over the budgets; how many labels that saves is not certain."
+        return (
+            f"{name} beats {base} by {gain} on average over the budgets; how many {unit_of(group)} that saves is not "
+            f"certain."
+        )
     score = score_percent(found["share"] * full["score"])
     needs = f"{base} needs {labels(found['baseline_labels'])}"
     if found["baseline_labels"] is None:
         needs = f"{base} does not with {labels(found['budget'])}"
     return (
-        f"With {labels(found['labels'])} of {labels(full['labelled'])} labels, {name} reaches {score} "
-        f"{metric_name(settings.metric)}; {needs}."
+        f"With {labels(found['labels'])} of {labels(full['labelled'])} {unit_of(group)}, {name} reaches "
+        f"{score} {metric_name(settings.metric)}; {needs}."
     )
 
 
-def _of_strategy(strategy: Mapping[str, Any], settings: Settings) -> list[str]:
+def _of_strategy(strategy: Mapping[str, Any], settings: Settings, unit: str) -> list[str]:
     """What may be said of one strategy: one sentence on its score, one on labels if it was shown to be better."""
     name, base, test = strategy["strategy"], settings.baseline, strategy["against"]["area"]
     n = strategy["against"]["seeds"]
@@ -123,21 +127,21 @@ def _of_strategy(strategy: Mapping[str, Any], settings: Settings) -> list[str]:
             f"{signed(test['low'])} to {signed(test['high'])} points)."
         ]
     said = [
-        f"From {labels(test['from'])} to {labels(test['to'])} labels, {name} was on average "
+        f"From {labels(test['from'])} to {labels(test['to'])} {unit}, {name} was on average "
         f"{_points(abs(test['gain']))} {'better' if test['better'] else 'worse'} than {base} "
         f"({level} interval {signed(test['low'])} to {signed(test['high'])}; {evidence})."
     ]
     found = saving(strategy)
     if test["better"] and found is not None:
-        said.append(_saving_sentence(name, found, settings))
+        said.append(_saving_sentence(name, found, settings, unit))
     return said
 
 
-def _saving_sentence(name: str, found: Mapping[str, Any], settings: Settings) -> str:
+def _saving_sentence(name: str, found: Mapping[str, Any], settings: Settings, unit: str) -> str:
     base = settings.baseline
     reached = (
         f"{name} reached {percent(found['share'])} of the full-data {metric_name(settings.metric)} with "
-        f"{labels(found['labels'])} labels, {base} "
+        f"{labels(found['labels'])} {unit}, {base} "
     )
     if found["saved"] is None:
         least = percent(found["saved_at_least"])

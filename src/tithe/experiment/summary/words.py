@@ -83,6 +83,15 @@ def labels(count: float | None) -> str:
     return "–" if count is None else f"{int(-(-count // 1)):,}"
 
 
+def unit_of(group: Mapping[str, Any]) -> str:
+    """What the budgets of a summarised group count; summaries of older versions knew labels alone.
+
+    >>> unit_of({"unit": "tokens"}), unit_of({})
+    ('tokens', 'labels')
+    """
+    return str(group.get("unit", "labels"))
+
+
 def p_value(p: float) -> str:
     """A p-value with its sign of relation.
 
