@@ -18,12 +18,12 @@ def write_report(folders: Sequence[Path], into: Path) -> None:
     The same folders give the same bytes. Raises DataError where a folder holds no simulation.
     """
     from tithe.experiment.report.page import page
-    from tithe.experiment.report.read import read_run
+    from tithe.experiment.report.read import read_evidence
 
     if not folders:
         raise DataError("a report needs at least one folder of a simulation; given none")
     target = into if into.suffix == ".html" else into / "report.html"
-    html = page([read_run(Path(folder)) for folder in folders])
+    html = page(read_evidence([Path(folder) for folder in folders]))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(html, encoding="utf-8")
 
