@@ -14,6 +14,7 @@ import pytest
 from tithe.errors import DataError
 from tithe.experiment.report import write_report
 from tithe.experiment.report.across import across
+from tithe.experiment.report.data import COLUMNS
 from tithe.experiment.report.read import read_evidence
 from tithe.stats import critical_difference, friedman
 
@@ -137,3 +138,39 @@ def test_a_folder_without_rounds_cannot_be_merged(tmp_path: Path) -> None:
     (two / "rounds.parquet").unlink()
     with pytest.raises(DataError, match=r"b holds no rounds.parquet, so it cannot be reported with others"):
         read_evidence([one, two])
+
+
+# --- the numbers behind the figures
+
+
+def test_each_figure_has_its_numbers_in_a_small_file(tmp_path: Path) -> None:
+    paths = several(tmp_path)
+    write_report(paths, tmp_path / "all.html", data=tmp_path / "all-data")
+    tables = {path.stem: pq.read_table(path) for path in (tmp_path / "all-data").iterdir()}
+    assert {name: tuple(table.column_names) for name, table in tables.items()} == dict(COLUMNS)
+    summary = read_evidence(paths).summary
+    curve = [row for row in tables["curves"].to_pylist() if row["dataset"] == "b" and row["strategy"] == "auto"]
+    (auto,) = [one for one in summary["groups"][1]["strategies"] if one["strategy"] == "auto"]
+    assert [row["mean"] for row in curve if row["metric"] == "accuracy"] == [p["mean"] for p in auto["curve"]]
+    assert [row["mean"] for row in curve if row["metric"] == "auc"] == auto["metrics"]["auc"]
+    areas = {
+        row["seed"]: row["area"]
+        for row in tables["areas"].to_pylist()
+        if (row["dataset"], row["strategy"]) == ("b", "auto")
+    }
+    assert {str(seed): area for seed, area in areas.items()} == auto["area"]["per_seed"]
+    assert len(tables["gains"]) == 4 * 2
+    ranks = tables["ranks"].to_pylist()
+    assert [row["mean_rank"] for row in ranks] == sorted(row["mean_rank"] for row in ranks)
+    assert {row["datasets"] for row in ranks} == {4}
+    assert len(tables["classes"]) == 0, "made-up rounds keep no counts"
+
+
+def test_the_command_writes_the_numbers_beside_the_page(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from tithe.cli import app
+
+    done = CliRunner().invoke(app, ["report", *map(str, several(tmp_path, ("a",))), "--out", str(tmp_path / "x.html")])
+    assert done.exit_code == 0
+    assert {path.stem for path in (tmp_path / "x-data").iterdir()} == set(COLUMNS)

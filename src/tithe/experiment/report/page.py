@@ -10,6 +10,7 @@ from typing import Any
 from tithe.experiment.report import tables
 from tithe.experiment.report.about import method, what_was_run
 from tithe.experiment.report.across import across
+from tithe.experiment.report.classes import class_curves, per_class
 from tithe.experiment.report.figures import learning_curve, small_multiples
 from tithe.experiment.report.markup import Html, tag, text
 from tithe.experiment.report.overview import overview
@@ -22,7 +23,7 @@ def page(evidence: Evidence) -> str:
     summary = evidence.summary
     groups = [group for group in summary["groups"] if group["strategies"]]
     one = len(groups) == 1
-    sections = [_section(summary, group, f"g{number}", alone=one) for number, group in enumerate(groups)]
+    sections = [_section(evidence, group, f"g{number}", alone=one) for number, group in enumerate(groups)]
     here = files("tithe.experiment.report")
     datasets = sorted({group["dataset"] for group in groups})
     return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
@@ -50,8 +51,9 @@ def _contents(groups: Sequence[Mapping[str, Any]]) -> Html:
     return tag("nav", tag("ul", *lines), cls="contents")
 
 
-def _section(summary: Mapping[str, Any], group: Mapping[str, Any], name: str, *, alone: bool) -> Html:
+def _section(evidence: Evidence, group: Mapping[str, Any], name: str, *, alone: bool) -> Html:
     """One group: chart and key figures, sentences, then the tables."""
+    summary = evidence.summary
     winner = best(group["strategies"])
     found = saving(winner) if winner else None
     title = _name(group)
@@ -69,6 +71,7 @@ def _section(summary: Mapping[str, Any], group: Mapping[str, Any], name: str, *,
         tables.tests(group, summary),
         tables.gains(group, summary),
         small_multiples(group, summary, name),
+        per_class(group, class_curves(group, evidence.rounds), summary["baseline"], name),
         tables.times(group),
         tables.all_numbers(group, summary),
     ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.errors import ColumnError, DataError
+from tithe.experiment.classes import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ FULL = "full"
 """The strategy name of a run on all labels, which sets the target of the others."""
 
 WHO = ("config", "dataset", "strategy", "trainer", "start", "seed", "round", "cold", "labelled", "cost")
-ITEMS = ("test_correct", "test_items")
+ITEMS = ("test_correct", "test_items", *COLUMNS)
 PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
 
