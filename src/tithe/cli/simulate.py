@@ -143,11 +143,16 @@ def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `tithe simulate` wrote.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
 ) -> None:
-    """Write the HTML report of one or several simulations.
+    """Write the HTML report of one or several simulations, as one.
+
+    The numbers behind each figure go into a folder beside it: both-data for both.html.
 
     Example: tithe report out/atis out/trec --out both.html
     """
     from tithe.experiment.report import write_report
 
-    write_report(folders, out)
-    typer.echo(f"report: {out}")
+    page = out if out.suffix == ".html" else out / "report.html"
+    data = page.with_name(f"{page.stem}-data")
+    write_report(folders, page, data=data)
+    typer.echo(f"report: {page}")
+    typer.echo(f"the numbers behind its figures: {data}")

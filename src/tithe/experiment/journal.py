@@ -24,6 +24,9 @@ from tithe.stopping import Record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_BYTES = ("test_correct", "class_counts")
+"""The columns of a row that JSON cannot hold as they are."""
+
 
 class Journal:
     """An append-only file of steps; the last line may be torn by a kill and is then dropped."""
@@ -86,7 +89,7 @@ class Journal:
         """Writes a step and waits until it is on the disk. Raises CacheError where the disk is full."""
         raw = asdict(step)
         if raw["row"]:
-            raw["row"] = {**raw["row"], "test_correct": base64.b64encode(raw["row"]["test_correct"]).decode()}
+            raw["row"] = {**raw["row"], **{name: base64.b64encode(raw["row"][name]).decode() for name in _BYTES}}
         if raw["record"]:
             raw["record"]["guesses"] = _packed(raw["record"]["guesses"])
         line = json.dumps({"run": run, "number": number, "step": raw}) + "\n"
@@ -107,7 +110,7 @@ class Journal:
 def _step(raw: dict[str, Any]) -> Step:
     row = raw["row"]
     if row:
-        row = {**row, "test_correct": base64.b64decode(row["test_correct"])}
+        row = {**row, **{name: base64.b64decode(row[name]) for name in _BYTES}}
     record = raw["record"]
     if record:
         record = Record(**{**record, "guesses": _unpacked(record["guesses"])})

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tithe.experiment.classes import packed
 from tithe.experiment.people import in_words
 from tithe.experiment.plan import Plan
 from tithe.experiment.world import World, starts_of, world_of
@@ -151,6 +152,7 @@ def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round, *
         **_of_people(plan, world, snapshot),
         "test_items": len(truth),
         "test_correct": np.packbits(correct).tobytes(),
+        **packed(world.task.per_class(truth, guess)),
         "cold": found.cold,
         "fit_s": found.fit_s,
         "view_s": found.view_s,

@@ -3,6 +3,7 @@
     intervals   the mean of a few seeds (Student t), a share of many items (Wilson)
     paired      is one strategy better than another, over seeds that share everything else; Holm over many
     bootstrap   the same gain, when the test items might have been others as well
+    ranks       strategies over data sets: Friedman's test, Nemenyi's critical difference
     curves      what is read off a learning curve: its area, and the labels it takes to reach a score
 
 Nothing here knows what a strategy is: arrays come in, frozen values go out.
@@ -12,14 +13,19 @@ from tithe.stats.bootstrap import bootstrap_gain, bootstrap_mean, resampled_mean
 from tithe.stats.curves import area_under_curve, crossings, isotonic, isotonic_rows, labels_to
 from tithe.stats.intervals import Interval, mean_interval, wilson
 from tithe.stats.paired import PairedTest, holm, paired_permutation, paired_t
+from tithe.stats.ranks import Friedman, cliques, critical_difference, friedman
 
 __all__ = [
+    "Friedman",
     "Interval",
     "PairedTest",
     "area_under_curve",
     "bootstrap_gain",
     "bootstrap_mean",
+    "cliques",
+    "critical_difference",
     "crossings",
+    "friedman",
     "holm",
     "isotonic",
     "isotonic_rows",

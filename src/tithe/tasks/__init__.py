@@ -44,6 +44,9 @@ class Task(Protocol):
     ) -> dict[str, float]:
         """The task's metrics for rows whose true labels are `truth`; `guess` is by default `decode(output)`."""
 
+    def per_class(self, truth: Sequence[Label], guess: Sequence[Label]) -> dict[str, tuple[int, int, int]]:
+        """For each label that occurs or is declared: how often it was rightly guessed, guessed, and true."""
+
     def distance(self, a: Label, b: Label) -> float:
         """0 for equal labels, up to 1."""
 

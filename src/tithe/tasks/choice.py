@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.errors import LabelError, near
 from tithe.tasks import Measure
+from tithe.tasks.counting import Counts, count_names
 from tithe.types import Item, Label
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Choice:
             "recall_macro": float(macro[1]),
             "auc": float(np.mean(areas)) if areas else float("nan"),
         }
+
+    def per_class(self, truth: Sequence[Label], guess: Sequence[Label]) -> Counts:
+        """For each label that occurs or is declared: items that rightly have it, that are guessed and that truly do."""
+        return count_names(self.labels, truth, guess)
 
     def distance(self, a: Label, b: Label) -> float:
         """0 where the labels are the same, else 1."""

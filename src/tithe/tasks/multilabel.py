@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, DataError, LabelError, near
 from tithe.tasks import Measure
+from tithe.tasks.counting import Counts, count_names
 from tithe.types import Item, Label
 
 if TYPE_CHECKING:
@@ -156,6 +157,10 @@ class MultiLabel:
             hits = sum(len(t & g) for t, g in zip(*cut, strict=True))
             out[f"f1_micro_level_{level}"] = _ratio(2 * hits, sum(len(t) + len(g) for t, g in zip(*cut, strict=True)))
         return out
+
+    def per_class(self, truth: Sequence[Label], guess: Sequence[Label]) -> Counts:
+        """For each label that occurs or is declared: items that rightly have it, that are guessed and that truly do."""
+        return count_names(self.labels, truth, guess)
 
     def distance(self, a: Label, b: Label) -> float:
         """1 - the Jaccard similarity of the two sets; 0 for two empty ones."""

@@ -9,58 +9,54 @@ from typing import Any
 
 from tithe.experiment.report import tables
 from tithe.experiment.report.about import method, what_was_run
+from tithe.experiment.report.across import across
+from tithe.experiment.report.classes import class_curves, per_class
 from tithe.experiment.report.figures import learning_curve, small_multiples
 from tithe.experiment.report.markup import Html, tag, text
-from tithe.experiment.report.read import Run
+from tithe.experiment.report.overview import overview
+from tithe.experiment.report.read import Evidence
 from tithe.experiment.summary.sentences import best, is_sure, saving
 
 
-def page(runs: Sequence[Run]) -> str:
-    """The report of these runs as one HTML file."""
-    places = [(run, group) for run in runs for group in run.summary["groups"] if group["strategies"]]
-    one = len(places) == 1
-    sections = [_section(run, group, f"g{number}", alone=one) for number, (run, group) in enumerate(places)]
+def page(evidence: Evidence) -> str:
+    """The report as one HTML file."""
+    summary = evidence.summary
+    groups = [group for group in summary["groups"] if group["strategies"]]
+    one = len(groups) == 1
+    sections = [_section(evidence, group, f"g{number}", alone=one) for number, group in enumerate(groups)]
     here = files("tithe.experiment.report")
-    datasets = sorted({group["dataset"] for _, group in places})
+    datasets = sorted({group["dataset"] for group in groups})
     return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=text(f"tithe report: {', '.join(datasets)}"),
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         eyebrow=text(" · ".join(datasets)),
-        headline=text(_headline(runs, places)),
-        contents="" if one else _contents(runs, places),
-        sections="".join(sections),
+        headline=text(summary["headline"]),
+        contents="" if one else _contents(groups),
+        sections=overview(across(summary)) + "".join(sections),
         method=method(),
-        run=what_was_run(list(runs)),
+        run=what_was_run(list(evidence.runs)),
     )
 
 
-def _headline(runs: Sequence[Run], places: Sequence[tuple[Run, Mapping[str, Any]]]) -> str:
-    if len(runs) == 1:
-        return str(runs[0].summary["headline"])
-    shown = sum(best(group["strategies"]) is not None for _, group in places)
-    return f"A strategy was shown to be better than its baseline in {shown} of {len(places)} settings."
+def _name(group: Mapping[str, Any]) -> str:
+    return f"{group['dataset']}, {group['trainer']} on {group['start']}"
 
 
-def _name(run: Run, group: Mapping[str, Any], runs: int) -> str:
-    where = f" ({run.name})" if runs > 1 else ""
-    return f"{group['dataset']}, {group['trainer']} on {group['start']}{where}"
-
-
-def _contents(runs: Sequence[Run], places: Sequence[tuple[Run, Mapping[str, Any]]]) -> Html:
+def _contents(groups: Sequence[Mapping[str, Any]]) -> Html:
     """One line for each group, which leads to its section."""
     lines = [
-        f'<li><a href="#g{number}">{text(_name(run, group, len(runs)))}</a>: {text(group["headline"])}</li>'
-        for number, (run, group) in enumerate(places)
+        f'<li><a href="#g{number}">{text(_name(group))}</a>: {text(group["headline"])}</li>'
+        for number, group in enumerate(groups)
     ]
     return tag("nav", tag("ul", *lines), cls="contents")
 
 
-def _section(run: Run, group: Mapping[str, Any], name: str, *, alone: bool) -> Html:
+def _section(evidence: Evidence, group: Mapping[str, Any], name: str, *, alone: bool) -> Html:
     """One group: chart and key figures, sentences, then the tables."""
-    summary = run.summary
+    summary = evidence.summary
     winner = best(group["strategies"])
     found = saving(winner) if winner else None
-    title = f"{group['dataset']}, {group['trainer']} on {group['start']}"
+    title = _name(group)
     top = "" if alone else tag("h2", text(title)) + tag("p", text(group["headline"]), cls="lead")
     notes = [note.removeprefix(f"{title}: ") for note in group["notes"]]
     parts = [
@@ -75,6 +71,7 @@ def _section(run: Run, group: Mapping[str, Any], name: str, *, alone: bool) -> H
         tables.tests(group, summary),
         tables.gains(group, summary),
         small_multiples(group, summary, name),
+        per_class(group, class_curves(group, evidence.rounds), summary["baseline"], name),
         tables.times(group),
         tables.all_numbers(group, summary),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,41 +21,62 @@ FILES = ("rounds.parquet", "selections.parquet")
 
 @dataclass(frozen=True)
 class Run:
-    """One folder. `digests` are of its tables, so that a report can be matched with them."""
+    """One folder: what was run. `digests` are of its tables, so that a report can be matched with them."""
 
     name: str
     plan: Mapping[str, Any]
     plan_text: str
     environment: Mapping[str, Any]
-    summary: Mapping[str, Any]
     digests: Mapping[str, str]
 
 
-def read_run(folder: Path) -> Run:
-    """The run in this folder. Without a `summary.json` it is made from `rounds.parquet`, with seed 0.
+@dataclass(frozen=True)
+class Evidence:
+    """What a report is about: the summary of all folders together, the rows that it is of, and each folder."""
 
-    Raises DataError where the folder holds neither.
+    summary: Mapping[str, Any]
+    rounds: Mapping[str, Sequence[Any]]
+    runs: Sequence[Run]
+
+
+def read_evidence(folders: Sequence[Path]) -> Evidence:
+    """The evidence in these folders; of several, all rows together, summarised anew with seed 0.
+
+    Of one folder the rows may be missing, or the summary, which is then made from them.
+
+    Raises DataError where a folder holds neither, or two folders contradict each other.
     """
+    runs = [_run(folder) for folder in folders]
+    if len(folders) > 1:
+        from tithe.experiment.report.merge import merged_rounds
+
+        rounds = merged_rounds(folders)
+        return Evidence(summarise(rounds, {}, seed=0), rounds, runs)
+    (folder,) = folders
+    there = folder / "rounds.parquet"
+    rounds = table_of(there).to_pydict() if there.exists() else {}
+    return Evidence(_summary(folder, runs[0].plan, rounds), rounds, runs)
+
+
+def _run(folder: Path) -> Run:
+    if not any((folder / name).exists() for name in ("summary.json", "rounds.parquet")):
+        raise DataError(f"{folder} holds no simulation: neither summary.json nor rounds.parquet is there")
     plan_text = _text(folder / "plan.toml")
-    plan = tomllib.loads(plan_text)
     return Run(
         folder.resolve().name,
-        plan,
+        tomllib.loads(plan_text),
         plan_text,
         json_of(folder / "environment.json") if (folder / "environment.json").exists() else {},
-        _summary(folder, plan),
         {name: _digest(folder / name) for name in FILES if (folder / name).exists()},
     )
 
 
-def _summary(folder: Path, plan: Mapping[str, Any]) -> Mapping[str, Any]:
+def _summary(folder: Path, plan: Mapping[str, Any], rounds: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
     if (folder / "summary.json").exists():
         summary = json_of(folder / "summary.json")
         if "groups" in summary:
             return summary
-    if not (folder / "rounds.parquet").exists():
-        raise DataError(f"{folder} holds no simulation: neither summary.json nor rounds.parquet is there")
-    return summarise(table_of(folder / "rounds.parquet"), plan, seed=0)
+    return summarise(rounds, plan, seed=0)
 
 
 def json_of(path: Path) -> dict[str, Any]:

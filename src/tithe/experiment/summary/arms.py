@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.errors import ColumnError, DataError
+from tithe.experiment.classes import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ WHO = (
 BUDGET = "budget"
 """The column of runs whose budgets are in tokens: what a round was to spend, in all."""
 
-ITEMS = ("test_correct", "test_items")
+ITEMS = ("test_correct", "test_items", *COLUMNS)
 PER_ITEM = ("accuracy", "subset_accuracy")
 SECONDS = ("fit_s", "view_s", "select_s")
 
