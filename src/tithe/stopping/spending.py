@@ -40,6 +40,7 @@ class Price:
     score = a + b log(cost) by least squares, says what one more batch as large as the last would gain. Curves flatten
     on that scale too, so the expected gain is rather too high than too low. Cross-validated scores jump while labels
     are few: a wider window stops later and by mistake less often.
+    Under uncertainty sampling they fall while the asked items get harder, and this stops too early (docs/log.md).
 
     Source: Dimitrakakis and Savu-Krohn 2008, Cost-minimising Strategies for Data Labelling: Optimal Stopping and
     Active Learning. Departs: their expected gain comes from a model of convergence on held-out data.
