@@ -44,7 +44,7 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a chart shows; `svg` draws it at a size."""
+    """What a chart shows; `svg` draws it at a size. `span` fixes the y axis, so that several charts can be compared."""
 
     name: str
     title: str
@@ -54,6 +54,7 @@ class Chart:
     level: tuple[float, str] | None = None
     bridge: Bridge | None = None
     x_title: str = "Labels"
+    span: tuple[float, float] | None = None
 
     def svg(self, width: int, height: int, *, suffix: str = "") -> str:
         """The chart as one `<svg>`; `suffix` keeps the ids apart where a page has it in two sizes."""
@@ -78,7 +79,7 @@ class _Plot:
         self.width, self.height = width, height
         self.left, self.right, self.top, self.bottom = 54, width - 14, 34, height - 46
         xs = [x for line in chart.lines for x in line.x]
-        low, high = _y_range(chart)
+        low, high = chart.span or _y_range(chart)
         self.logarithmic = min(xs) > 0 and max(xs) / min(xs) > 8
         self.x = Scale(min(xs), max(xs), self.left + 10, self.right - 10, self.logarithmic)
         self.y = Scale(low, high, self.bottom, self.top, False)

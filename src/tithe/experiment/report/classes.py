@@ -19,6 +19,9 @@ Group = Mapping[str, Any]
 DRAWN = 6
 """Classes that get a chart: from the most to the least frequent, evenly spread."""
 
+_LONGEST = 34
+"""Letters of a name above a chart 360 wide."""
+
 
 @dataclass(frozen=True)
 class ClassCurve:
@@ -84,8 +87,14 @@ def _chart(group: Group, curve: ClassCurve, style: Mapping[str, int], name: str)
         f"F1 of {curve.name} against labels, {group['dataset']}",
         f"Mean F1 of {curve.name} for each strategy at each budget; the last budget is in the table below.",
         lines,
-        f"{curve.name} ({curve.true:,} in test)",
+        f"{_short(curve.name)} ({curve.true:,} in test)",
+        span=(0.0, 1.0),
     )
+
+
+def _short(name: str) -> str:
+    """The name as far as it fits above a small chart."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _table(group: Group, curves: Sequence[ClassCurve]) -> Html:
