@@ -11,7 +11,8 @@ from tithe.experiment.classes import COLUMNS, unpacked
 from tithe.experiment.report.chart import Chart, Line
 from tithe.experiment.report.figures import legend, styles
 from tithe.experiment.report.markup import Html, details, table, tag, text
-from tithe.experiment.summary.words import labels
+from tithe.experiment.summary.arms import BUDGET
+from tithe.experiment.summary.words import labels, unit_of
 from tithe.tasks.counting import f1
 
 Group = Mapping[str, Any]
@@ -40,8 +41,9 @@ def class_curves(group: Group, rounds: Mapping[str, Sequence[Any]]) -> list[Clas
     where = (group["dataset"], group["trainer"], group["start"])
     scores: dict[str, dict[str, dict[float, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     true: dict[str, int] = {}
-    keys = zip(*(rounds[name] for name in ("dataset", "trainer", "start", "strategy", "labelled")), strict=True)
-    for row, (dataset, trainer, start, strategy, labelled) in enumerate(keys):
+    keys = zip(*(rounds[name] for name in ("dataset", "trainer", "start", "strategy")), strict=True)
+    for row, (dataset, trainer, start, strategy) in enumerate(keys):
+        labelled = rounds["labelled" if unit_of(group) == "labels" else BUDGET][row]
         if (dataset, trainer, start) != where or labelled not in budgets.get(strategy, ()):
             continue
         for name, counts in unpacked({column: rounds[column][row] for column in COLUMNS}).items():
@@ -84,10 +86,11 @@ def _chart(group: Group, curve: ClassCurve, style: Mapping[str, int], name: str)
     lines = [Line(who, style[who], list(means), list(means.values())) for who, means in curve.means.items()]
     return Chart(
         name,
-        f"F1 of {curve.name} against labels, {group['dataset']}",
+        f"F1 of {curve.name} against {unit_of(group)}, {group['dataset']}",
         f"Mean F1 of {curve.name} for each strategy at each budget; the last budget is in the table below.",
         lines,
         f"{_short(curve.name)} ({curve.true:,} in test)",
+        x_title=unit_of(group).capitalize(),
         span=(0.0, 1.0),
     )
 
@@ -108,5 +111,5 @@ def _table(group: Group, curves: Sequence[ClassCurve]) -> Html:
         "F1 of each class at the last budget, in per cent",
         ["Class", "In test", *names],
         rows,
-        note=f"Means over seeds; up to {labels(most)} labels.",
+        note=f"Means over seeds; up to {labels(most)} {unit_of(group)}.",
     )

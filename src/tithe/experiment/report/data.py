@@ -1,8 +1,8 @@
 """The numbers behind each figure of a report as small Parquet files, a row for each point.
 
-    curves    dataset, trainer, start, strategy, metric, labelled, mean, low, high, low_items, high_items, seeds
+    curves    dataset, trainer, start, strategy, metric, unit, labelled, mean, low, high, low_items, high_items, seeds
               The learning curves. Bounds are 95 % intervals, over seeds and over seeds and test items; those of the
-              main metric alone, null for the others.
+              main metric alone, null for the others. `unit` is what `labelled` counts, labels or tokens.
     areas     dataset, trainer, start, strategy, metric, seed, area          the mean score over the budgets
     gains     dataset, trainer, start, strategy, baseline, gain, low, high, p_t, p_holm, better, worse
               The map of gains: the paired difference of areas, as a share.
@@ -24,6 +24,7 @@ from tithe.data.files import replacing
 from tithe.experiment.report.across import across
 from tithe.experiment.report.classes import class_curves
 from tithe.experiment.report.read import Evidence
+from tithe.experiment.summary.words import unit_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 Rows = Iterator[dict[str, Any]]
 Group = Mapping[str, Any]
 
-_TEXT = ("dataset", "trainer", "start", "strategy", "metric", "baseline", "class")
+_TEXT = ("dataset", "trainer", "start", "strategy", "metric", "baseline", "class", "unit")
 _WHOLE = ("seed", "seeds", "datasets", "in_test")
 _BOOL = ("better", "worse")
 
 _WHO = ("dataset", "trainer", "start", "strategy")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "curves": (*_WHO, "metric", "labelled", "mean", "low", "high", "low_items", "high_items", "seeds"),
+    "curves": (*_WHO, "metric", "unit", "labelled", "mean", "low", "high", "low_items", "high_items", "seeds"),
     "areas": (*_WHO, "metric", "seed", "area"),
     "gains": (*_WHO, "baseline", "gain", "low", "high", "p_t", "p_holm", "better", "worse"),
     "ranks": ("trainer", "start", "strategy", "mean_rank", "datasets", "critical_difference", "p", "groups"),
@@ -88,7 +89,7 @@ def _curves(evidence: Evidence) -> Rows:
     for group, one, who in _arms(evidence):
         bounds = ("low", "high", "low_items", "high_items")
         for at, point in enumerate(one["curve"]):
-            same = {**who, "labelled": point["labelled"], "seeds": point["n"]}
+            same = {**who, "unit": unit_of(group), "labelled": point["labelled"], "seeds": point["n"]}
             yield {**same, "metric": group["metric"], "mean": point["mean"], **{name: point[name] for name in bounds}}
             for metric, means in one["metrics"].items():
                 if metric != group["metric"]:
