@@ -85,7 +85,6 @@ def simulate(
 
     People who err: --people "noisy(accuracy=0.8),noisy(accuracy=0.9),noisy(towards=similar)" --answers 3 --late 1
     """
-    from tithe import registry
     from tithe.experiment.plan import Plan, counts, one_count
 
     plan: Plan | Study
@@ -95,17 +94,14 @@ def simulate(
         if test is None:
             raise ConfigError("no test file was given; name one with --test FILE, it is only ever scored on")
         plan = Plan(
-            train=str(file), test=str(test), root=None if root is None else str(root),
-            task=task, text=text, label=label, id=id,
-            labels=tuple(registry.split_list(labels)), header=header, columns=tuple(registry.split_list(columns)),
-            strategies=tuple(registry.split_list(strategy)), trainers=tuple(registry.split_list(trainer)),
-            starts=tuple(registry.split_list(start)), initial_strategy=initial_strategy,
+            train=str(file), test=str(test), root=_path(root), task=task, text=text, label=label, id=id,
+            labels=_words(labels), header=header, columns=_words(columns), strategies=_words(strategy),
+            trainers=_words(trainer), starts=_words(start), initial_strategy=initial_strategy,
             budgets=counts(budgets), initial=one_count(initial), batches=counts(batches), budget_in=budget_in,
             seeds=seeds, seed=seed, subsample=subsample,
-            embeddings=None if embeddings is None else str(embeddings),
-            test_embeddings=None if test_embeddings is None else str(test_embeddings),
-            dedupe=dedupe, drop_leaks=drop_leaks, stop=tuple(registry.split_list(stop)), full=full,
-            people=tuple(registry.split_list(people)), answers=answers, late=late, imbalance=imbalance,
+            embeddings=_path(embeddings), test_embeddings=_path(test_embeddings),
+            dedupe=dedupe, drop_leaks=drop_leaks, stop=_words(stop), full=full,
+            people=_words(people), answers=answers, late=late, imbalance=imbalance,
         )  # fmt: skip
     print_results(play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds), out)
 
@@ -116,7 +112,19 @@ def plan_in(file: Path, ctx: typer.Context, root: Path | None) -> Plan | Study:
 
     if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
         raise ConfigError(f"a plan says all of the experiment itself; leave {', '.join(unused)} out, or edit {file}")
-    return read_plan(file, root=None if root is None else str(root))
+    return read_plan(file, root=_path(root))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The parts of a list on the command line."""
+    from tithe import registry
+
+    return tuple(registry.split_list(text))
+
+
+def _path(path: Path | None) -> str | None:
+    """A path as a plan holds it."""
+    return None if path is None else str(path)
 
 
 def given_options(ctx: typer.Context) -> list[str]:
