@@ -118,3 +118,11 @@ def test_strategies_that_leave_unsureness_to_the_task_take_tokens(name: str) -> 
     pool = Pool.from_views(ids, embeddings=points, proba=rows, labelled=labelled, task=task)
     check_task(strategy(name), "spans")
     assert len(strategy(name).select(pool, 5, stream(0)).ids) == 5
+
+
+def test_auto_hands_over_to_mnlp() -> None:
+    rows, task = sentences(5), Spans(("PER", "LOC"))
+    ids = [f"i{n:02d}" for n in range(len(rows))]
+    pool = Pool.from_views(ids, embeddings=np.eye(len(rows)), proba=rows, labelled={"i00": ()}, task=task)
+    found = strategy("auto(share=0)").select(pool, 4, stream(0))
+    assert found.ids == strategy("mnlp").select(pool, 4, stream(0)).ids

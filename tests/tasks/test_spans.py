@@ -1,4 +1,4 @@
-"""The task `spans`: metrics against seqeval, and the offsets of hard texts."""
+"""The task `spans`: metrics against seqeval and nervaluate, and the offsets of hard texts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nervaluate.evaluator import Evaluator
 from seqeval.metrics import f1_score, precision_score, recall_score
 
 from tithe.errors import DataError, LabelError
 from tithe.ragged import Ragged
+from tithe.tasks.entities import overlap
 from tithe.tasks.spans import Spans
 from tithe.tasks.tags import spans_to_tags, tags_to_spans
 from tithe.tokens import joined, places
@@ -62,6 +64,27 @@ def test_exact_scores_are_those_of_seqeval(pairs: list[tuple[list[str], list[str
 def legal(tags: list[str]) -> list[str]:
     tokens = joined(["ab"] * len(tags))[1]
     return spans_to_tags(tokens, tags_to_spans(tokens, tags))
+
+
+@given(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_overlap_scores_are_those_of_nervaluate_where_no_span_overlaps_two(
+    pairs: list[tuple[list[str], list[str]]],
+) -> None:
+    kept = []
+    for a, b in pairs:
+        true, guessed = legal(a), legal((b * 8)[: len(a)])
+        one, other = labels_of([true])[0], labels_of([guessed])[0]
+        met = [sum(overlap(s, t) for t in there) for here, there in ((one, other), (other, one)) for s in here]
+        if max(met, default=0) < 2:
+            kept.append((true, guessed))
+    if not kept:
+        return
+    true_tags, guessed_tags = [a for a, _ in kept], [b for _, b in kept]
+    # A share of 1 % is the least overlap that it can be asked for: any, for entities of up to eight tokens.
+    oracle = Evaluator(true_tags, guessed_tags, tags=["PER", "LOC"], loader="list").evaluate()["overall"]["ent_type"]
+    scores = TASK.score(labels_of(true_tags), output_of(TASK, guessed_tags))
+    assert scores["entity_f1_overlap"] == pytest.approx(oracle.f1)
 
 
 @given(st.lists(TAGS, min_size=1, max_size=5))

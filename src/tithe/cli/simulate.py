@@ -49,9 +49,7 @@ def simulate(
     ] = "",
     initial: Annotated[str, typer.Option(help="Instead of budgets: the size of the first batch.")] = "",
     batches: Annotated[str, typer.Option(help="With --initial: sizes of the batches; the last repeats.")] = "",
-    budget_in: Annotated[
-        str, typer.Option(help="What budgets and batches count: items, or tokens (for spans).")
-    ] = "items",
+    budget_in: Annotated[str, typer.Option(help="What budgets count: items, or tokens (for spans).")] = "items",
     seeds: Annotated[int, typer.Option(help="How many seeds; ten where a claim is to be tested.")] = 10,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     subsample: Annotated[float, typer.Option(help="The share of the pool that each seed sees.")] = 1.0,

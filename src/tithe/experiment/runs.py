@@ -101,15 +101,16 @@ def take_step(
     elif more:
         wanted["n"] = world.steps[len(batches)] // world.crowd.answers - sum(map(len, batches))
     found = propose(snapshot, recipe, seed=run.seed, workshop=world.workshop, **wanted)
+    ahead = wanted.get("cost") == 0.0
     if len(batches) <= late:
-        return Step(None, found.selection.ids, found.selection.scores)
+        return Step(None, found.selection.ids, found.selection.scores, ahead=ahead)
     row = _row(plan, world, run, snapshot, found, number=len(batches) - 1 - late)
     if export:
         from tithe.experiment.export import export_round
 
         export_round(Path(export), world, run, found, number=row["round"])
     record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
-    return Step(row, found.selection.ids, found.selection.scores, record, ahead=wanted.get("cost") == 0.0)
+    return Step(row, found.selection.ids, found.selection.scores, record, ahead=ahead)
 
 
 def _events(world: World, run: Run, batches: Sequence[Sequence[str]], late: int) -> list[Event]:

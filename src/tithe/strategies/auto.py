@@ -13,6 +13,7 @@ from tithe.errors import ConfigError
 from tithe.pool import Pool
 from tithe.strategies import Strategy
 from tithe.strategies.ranking import distinct, wanted
+from tithe.strategies.sequences import Mnlp
 from tithe.strategies.typiclust import TypiClust
 from tithe.strategies.uncertainty import Uncertainty
 from tithe.types import Selection, View, names_in
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _CHOICE = 8  # times as many unsure items as are asked for are looked through
 
-SECOND: Mapping[str, Strategy] = {"multilabel": Uncertainty("margin")}
+SECOND: Mapping[str, Strategy] = {"multilabel": Uncertainty("margin"), "spans": Mnlp()}
 """Who chooses once enough is covered, by the name of the task; margin for a task that is not here.
 
 Any beginning of its ranking has to be a sensible batch, and `embeddings` and `proba` all that it needs.
@@ -36,7 +37,7 @@ class Auto:
     Margin passes over items whose embedding has a cosine above `apart` to one that it has picked for the same batch:
     near copies are unsure together, and one answer settles them all. Enough is `per_class` labels for each class seen
     so far (two at least), or the `share` of the pool where that is less. A batch that crosses this point is typical
-    items first, then margin. Reads the labels' values.
+    items first, then margin. For spans `mnlp` takes the place of margin. Reads the labels' values.
 
     Source: the hand-over from covering to uncertainty follows Hacohen, Dekel and Weinshall 2022, Active Learning on a
     Budget: Opposite Strategies Suit High and Low Budgets; margin after it, Bahri, Jiang, Schuster and Rostamizadeh
