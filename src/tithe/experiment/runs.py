@@ -80,10 +80,9 @@ def take_step(
     """
     world = world_of(plan, cache)
     start = world.snapshot(run.seed, plan.subsample)
-    gold = dict(zip(world.pool.ids, world.pool.gold or (), strict=True))
     if run.strategy == FULL:
         batches = [list(start.items.ids)]
-    snapshot = start.apply(_events(run, batches, gold))
+    snapshot = start.apply(_events(run, batches, world.gold))
     recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", plan.initial_strategy)
     wanted = 0
     if run.strategy != FULL and len(batches) < len(world.steps):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tithe.models import Tell, quiet
 from tithe.models.given import SPEC, GivenStart, read_embeddings
 from tithe.pool import declared_labels, declared_task
 from tithe.rng import stream
-from tithe.types import Items, names_in
+from tithe.types import Items, Label, names_in
 from tithe.views import ViewStore
 
 if TYPE_CHECKING:
@@ -37,13 +37,25 @@ class World:
     notes: tuple[str, ...]
     steps: tuple[int, ...]
 
+    @cached_property
+    def gold(self) -> dict[str, Label | None]:
+        """The file's own label of each item of the pool, by id."""
+        return dict(zip(self.pool.ids, self.pool.gold or (), strict=True))
+
+    @cached_property
+    def _whole(self) -> Snapshot:
+        return self._begun(self.pool)
+
     def snapshot(self, seed: int, subsample: float) -> Snapshot:
         """The log before the first question: the task and the share of the pool that this seed sees."""
-        items = self.pool
-        if subsample < 1:
-            size = max(1, round(subsample * len(items)))
-            order = np.argsort(np.asarray(items.ids, dtype=np.str_), kind="stable")
-            items = items.take(np.sort(stream(seed, "subsample").choice(order, size, replace=False)))
+        if subsample == 1:
+            return self._whole  # made once: its ids are checked, a second for a million
+        size = max(1, round(subsample * len(self.pool)))
+        order = sorted(range(len(self.pool)), key=self.pool.ids.__getitem__)
+        rows = stream(seed, "subsample").choice(np.asarray(order, np.int64), size, replace=False)
+        return self._begun(self.pool.take(np.sort(rows)))
+
+    def _begun(self, items: Items) -> Snapshot:
         return Snapshot.empty().apply([Declared(self.task.name, self.task.labels), Added(items)])
 
 
