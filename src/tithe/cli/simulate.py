@@ -52,7 +52,9 @@ def simulate(
     budget_in: Annotated[str, typer.Option(help="What budgets count: items, or tokens (for spans).")] = "items",
     seeds: Annotated[int, typer.Option(help="How many seeds; ten where a claim is to be tested.")] = 10,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    subsample: Annotated[float, typer.Option(help="The share of the pool that each seed sees.")] = 1.0,
+    subsample: Annotated[
+        float, typer.Option(help="The share of the pool that each seed sees; the whole is embedded once.")
+    ] = 1.0,
     embeddings: Annotated[Path | None, typer.Option(help="Your own embeddings X.npy instead of a start.")] = None,
     test_embeddings: Annotated[
         Path | None, typer.Option(help="Those of the test rows, where X.npy lacks them.")

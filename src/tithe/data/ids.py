@@ -63,11 +63,15 @@ def merged_labels(first: Sequence[int], labels: Sequence[Label | None]) -> tuple
     >>> merged_labels([0, 1, 0, 0], ["x", None, "y", "y"])
     (['y', None], 1)
     """
-    votes: dict[int, Counter[Label]] = {}
+    repeated = {row for at, row in enumerate(first) if row != at}
+    votes: dict[int, Counter[Label]] = {row: Counter() for row in repeated}  # of a million texts few repeat
     for row, label in zip(first, labels, strict=True):
-        counted = votes.setdefault(row, Counter())
-        if label is not None:
-            counted[label] += 1
+        if label is not None and row in repeated:
+            votes[row][label] += 1
     # max keeps the first of equals, and a Counter keeps the order of first sight
-    merged = [max(counted, key=counted.__getitem__, default=None) for counted in votes.values()]
+    merged = [
+        max(votes[row], key=votes[row].__getitem__, default=None) if row in repeated else label
+        for row, (before, label) in enumerate(zip(first, labels, strict=True))
+        if row == before
+    ]
     return merged, sum(len(counted) > 1 for counted in votes.values())

@@ -58,7 +58,9 @@ def makers(spec: str) -> list[tuple[str, StartMaker]]:
     """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
     found: list[tuple[str, StartMaker]] = []
     for part in _parts(spec):
-        is_folder = part not in registry.names("starts") and Path(part).is_dir()  # its name may hold brackets
+        is_folder = (
+            bool(part) and part not in registry.names("starts") and Path(part).is_dir()
+        )  # its name may hold brackets
         known = not is_folder and registry.parse(part)[0] in registry.names("starts")
         found.append((part, registry.build("starts", part) if known else Encoder(part)))
     return found
