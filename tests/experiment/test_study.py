@@ -116,3 +116,14 @@ def test_a_study_of_nothing_or_with_two_roots_is_refused() -> None:
         Study(())
     with pytest.raises(ConfigError, match="share one root"):
         Study((Plan("a", "t", root="x"), Plan("b", "t")))
+
+
+def test_only_some_data_sets_of_a_plan_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    tables = "".join(f'[[data]]\nname = "{one}"\ntrain = "{one}.csv"\n' for one in "abc")
+    path.write_text(f'test = "t.csv"\nseeds = 2\n{tables}', "utf-8")
+    assert [part.dataset for part in read_plan(path, only=["c", "a"]).parts] == ["a", "c"]
+    assert read_plan(path, only=["b"]) == Plan("b.csv", "t.csv", seeds=2, name="b")
+    assert read_plan(path, only=["a", "b", "c"]) == read_plan(path)
+    with pytest.raises(ConfigError, match="no data set 'd'"):
+        read_plan(path, only=["a", "d"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tithe.cli.options import Cache
 from tithe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ def add_to(app: typer.Typer) -> None:
 Text = Annotated[str | None, typer.Option(help="The text column (default: text, else the only string column).")]
 LabelColumn = Annotated[str | None, typer.Option(help="The label column (default: label).")]
 Own = Annotated[Path | None, typer.Option(help="Your own embeddings X.npy, a row for each row of the file.")]
-Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")]
 
 
 def train(

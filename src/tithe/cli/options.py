@@ -20,4 +20,6 @@ Imbalance = Annotated[
     float,
     typer.Option(help="Thin the pool to a long tail: its largest class is this many times its smallest (choice)."),
 ]
+Only = Annotated[str, typer.Option(help="Of PLAN.toml, the data sets with these names alone: atis,trec.")]
+Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")]
 ExportRounds = Annotated[Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")]

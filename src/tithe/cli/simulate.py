@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tithe.cli.options import Answers, ExportRounds, Imbalance, Late, People
+from tithe.cli.options import Answers, Cache, ExportRounds, Imbalance, Late, Only, People
 from tithe.cli.outcome import print_results
 from tithe.errors import ConfigError
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(no_args_is_help=True)(report)
 
 
-_BESIDE_A_PLAN = ("--file", "--out", "--root", "--export-rounds", "--engine", "--workers", "--cache")
+_BESIDE_A_PLAN = ("--file", "--out", "--root", "--only", "--export-rounds", "--engine", "--workers", "--cache")
 
 
 def simulate(
@@ -70,12 +70,11 @@ def simulate(
     root: Annotated[
         Path | None, typer.Option(help="Where relative paths begin; for PLAN.toml, instead of its own root.")
     ] = None,
+    only: Only = "",
     export_rounds: ExportRounds = None,
     engine: Annotated[str, typer.Option(help="Where runs go: processes or inline.")] = "processes",
     workers: Annotated[int, typer.Option(help="Processes (default: one for each core).")] = 0,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")
-    ] = None,
+    cache: Cache = None,
 ) -> None:
     """Play active learning on a labelled file.
 
@@ -89,8 +88,10 @@ def simulate(
 
     plan: Plan | Study
     if file.suffix == ".toml":
-        plan = plan_in(file, ctx, root)
+        plan = plan_in(file, ctx, root, only)
     else:
+        if only:
+            raise ConfigError(f"--only names data sets of a plan, and {file} is none; leave it out")
         if test is None:
             raise ConfigError("no test file was given; name one with --test FILE, it is only ever scored on")
         plan = Plan(
@@ -106,13 +107,13 @@ def simulate(
     print_results(play(plan, out, engine=engine, workers=workers, cache=cache, export=export_rounds), out)
 
 
-def plan_in(file: Path, ctx: typer.Context, root: Path | None) -> Plan | Study:
+def plan_in(file: Path, ctx: typer.Context, root: Path | None, only: str = "") -> Plan | Study:
     """The plan of a file. Raises ConfigError for options that only an experiment without a file can have."""
     from tithe.experiment.study import read_plan
 
     if unused := [name for name in given_options(ctx) if name not in _BESIDE_A_PLAN]:
         raise ConfigError(f"a plan says all of the experiment itself; leave {', '.join(unused)} out, or edit {file}")
-    return read_plan(file, root=_path(root))
+    return read_plan(file, root=_path(root), only=_words(only))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Study:
         return TOML_HEAD + top + "".join(tables)
 
 
-def read_plan(path: Path, *, root: str | None = None) -> Plan | Study:
+def read_plan(path: Path, *, root: str | None = None, only: Sequence[str] = ()) -> Plan | Study:
     """The plan in a TOML file: of one data set, or of a `[[data]]` table for each of several.
 
     A key at the top of the file holds for all data sets; in a table, for that one alone. One table makes a `Plan`.
@@ -72,9 +72,10 @@ def read_plan(path: Path, *, root: str | None = None) -> Plan | Study:
     Args:
         path: the file.
         root: the folder that relative paths are joined to, instead of the file's own `root`.
+        only: the names of the data sets that are wanted; all where none is named. One alone makes a `Plan`.
 
     Raises:
-        ConfigError: a file that cannot be read, a key that there is not, or one that is missing.
+        ConfigError: a file that cannot be read, a key or a data set that there is not, or a key that is missing.
     """
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
@@ -84,7 +85,7 @@ def read_plan(path: Path, *, root: str | None = None) -> Plan | Study:
         raw["root"] = root
     tables = raw.pop("data", None)
     if tables is None:
-        return Plan.from_mapping(raw, str(path))
+        return _some((Plan.from_mapping(raw, str(path)),), only, path)
     if not isinstance(tables, list) or not tables or not all(isinstance(one, dict) for one in tables):
         raise ConfigError(f"the data of {path} must be tables, one for each data set; begin each with [[data]]")
     known = {field.name for field in fields(Plan)}
@@ -92,7 +93,18 @@ def read_plan(path: Path, *, root: str | None = None) -> Plan | Study:
         if key not in known:
             raise ConfigError(f"{path} has an unknown setting {key!r}; {near(key, known | {'data'})}")
     parts = tuple(_part(raw, one, f"data set {number} of {path}") for number, one in enumerate(tables, 1))
-    return parts[0] if len(parts) == 1 else Study(parts)
+    return _some(parts, only, path)
+
+
+def _some(parts: tuple[Plan, ...], only: Sequence[str], path: Path) -> Plan | Study:
+    """The plans of these data sets, in the order of the file."""
+    names = [part.dataset for part in parts]
+    for name in only:
+        if name not in names:
+            raise ConfigError(f"{path} has no data set {name!r}; {near(name, names)}")
+    whole = parts[0] if len(parts) == 1 else Study(parts)  # which checks that no two have one name
+    wanted = tuple(part for part in whole.parts if not only or part.dataset in only)
+    return whole if len(wanted) == len(parts) else wanted[0] if len(wanted) == 1 else Study(wanted)
 
 
 def _part(top: Mapping[str, Any], own: Mapping[str, Any], where: str) -> Plan:
