@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tithe.data import write_rows
@@ -311,7 +313,7 @@ def test_a_report_of_no_simulation_is_refused(refused: Refused, tmp_path: Path) 
 def test_a_report_of_damaged_results_is_refused(refused: Refused, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "rounds.parquet").write_text("no table")
+    pq.write_table(pa.table({"config": ["a"]}), folder / "rounds.parquet")
     (folder / name).write_text("{")
     assert f"{name} is damaged" in refused("report", folder, "--out", tmp_path / "r.html")
 
