@@ -62,11 +62,6 @@ def main() -> None:
     args.out.write_text(json.dumps({"seeds": args.seeds, "accuracy": rows}, indent=1) + "\n")
 
 
-def tempered(logits: Any, targets: Any) -> tuple[float, float]:
-    """The temperature of held-out logits, and the loss with it."""
-    return temperature_of(lambda t: Softmax().mean_loss(logits / np.float32(t), targets), len(targets))
-
-
 def scores(names: Any, views: Any, codes: Any, train: Any, held: Any, seed: int) -> dict[str, float]:
     """The accuracy on the held-out rows of each way to mix the views."""
     blocks = Blocks.of(names, [view[train] for view in views])
@@ -79,7 +74,7 @@ def scores(names: Any, views: Any, codes: Any, train: Any, held: Any, seed: int)
     for mix in mixes:
         basis = Basis.of(blocks.mixed(mix))
         guess = held_out(basis.head(0.97), targets, len(seen), fold, Softmax(), penalty=chosen.penalty)
-        temperature, losses[mix] = tempered(guess[judged], targets[judged])
+        temperature, losses[mix] = temperature_of(guess[judged], targets[judged], Softmax())
         fit = fit_affine(basis.coordinates, basis.spectrum, targets, len(seen), Softmax(), penalty=chosen.penalty)
         maps, bias = blocks.to_raw((basis.axes @ fit.weights)[None], fit.bias, mix)
         used = [views[names.index(name)][held] for name in blocks.kept(mix)]

@@ -16,8 +16,6 @@ from tithe.types import Examples, Items, Label, View
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from tithe.ragged import Ragged
-    from tithe.types import Floats
     from tithe.views import ViewStore
 
 Tell: TypeAlias = Callable[[str, int, int], None]
@@ -39,7 +37,7 @@ class Start(Protocol):
     def fingerprint(self) -> str:
         """A hash of all that its views depend on beside the items; half of their key in the view store."""
 
-    def view(self, name: View, items: Items) -> Floats | Ragged:
+    def view(self, name: View, items: Items) -> Any:
         """(n, d) float32, a row an item; or ragged rows of (t, d) float32 or float16, a row a token.
 
         The tokens are those of `tithe.tokens.places(items)`. Raises NeedsError for a view that is not in `provides`.

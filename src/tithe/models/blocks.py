@@ -117,7 +117,7 @@ def token_views_of(start: Start, items: Items) -> tuple[tuple[View, ...], list[R
     given: dict[View, Ragged] = {}
     for name in TOKEN_NAMES:
         if name in start.provides:
-            given[name] = start.view(name, items)  # type: ignore[assignment]  # views of tokens are ragged
+            given[name] = start.view(name, items)
     if not given:
         raise NeedsError(
             f"the trainer 'linear' needs one of the views {', '.join(TOKEN_NAMES)} for spans; the start gives "

@@ -9,6 +9,7 @@ Source: Lafferty, McCallum and Pereira 2001, Conditional Random Fields; Rabiner 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ class Chain:
         if len(steps) < 2:
             none = np.empty(0, np.int64)
             return cls(steps, none, none)
-        before = np.concatenate([one[: len(two)] for one, two in zip(steps, steps[1:], strict=False)])
+        before = np.concatenate([one[: len(two)] for one, two in pairwise(steps)])
         return cls(steps, before, np.concatenate(steps[1:]))
 
     def marginals(self, logits: Floats, pairs: Floats) -> Floats:
@@ -124,6 +125,6 @@ def fit_chain(
         value += 0.5 * PAIR_PENALTY * float(np.vdot(pairs, pairs))
         return value, slope, (pair_slope + np.float32(PAIR_PENALTY) * pairs).ravel()
 
-    curvature = (_CURVATURE * np.maximum(counts, 1) + PAIR_PENALTY).ravel()
+    curvature = (_CURVATURE * np.maximum(counts, 1) + PAIR_PENALTY).ravel().astype(np.float32)
     fitted, free = fit_with(loss, coordinates, spectrum, curvature, classes, penalty=penalty, tolerance=tolerance)
     return fitted, free.reshape(classes, classes)

@@ -103,7 +103,12 @@ class LinearModel:
 
         arrays: dict[str, Any] = {f"map_{name}": array for name, array in zip(self.names, self.maps, strict=True)}
         arrays |= {"biases": self.biases, "seen": self.encoded.seen, "rest": self.encoded.rest}
-        facts = {"names": list(self.names), "chosen": self.chosen.to_json(), "labelled": self.labelled, "members": self.members}
+        facts = {
+            "names": list(self.names),
+            "chosen": self.chosen.to_json(),
+            "labelled": self.labelled,
+            "members": self.members,
+        }
         write_model(into, "linear", self.task, self.start, arrays=arrays, facts=facts)
 
     @classmethod

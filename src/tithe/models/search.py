@@ -63,7 +63,7 @@ class Settings:
 
 
 def rung(most: int, count: int) -> int:
-    """How many of the first `count` answers settings are searched on: the largest of 20 x 1.1^i that is not above `most`.
+    """How many of the first `count` answers to search settings on: the largest of 20 x 1.1^i that is not above `most`.
 
     So a search depends on the labels alone, and yet most refits can take over the settings of the model before.
     """
@@ -94,8 +94,13 @@ def folds_of(strata: NDArray[np.int64], rng: Generator, folds: int = _FOLDS) -> 
     return fold
 
 
-def temperature_of(loss: Callable[[float], float], count: int) -> tuple[float, float]:
-    """The temperature that makes held-out logits honest, and the loss with it.
+def temperature_of(logits: Floats, targets: NDArray[Any], link: Link) -> tuple[float, float]:
+    """The temperature that makes held-out logits (n, K) honest, and the mean loss with it."""
+    return best_temperature(lambda t: link.mean_loss(logits / np.float32(t), targets), len(targets))
+
+
+def best_temperature(loss: Callable[[float], float], count: int) -> tuple[float, float]:
+    """The temperature with the least loss, and that loss.
 
     A weak prior holds it near 1 while rows are few.
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
@@ -165,9 +170,7 @@ def search(
 
     def judge(basis: Basis, mix: tuple[float, ...], penalty: float) -> Settings:
         logits = held_out(basis, targets, classes, fold, link, penalty=penalty)[judged]
-        temperature, loss = temperature_of(
-            lambda t: link.mean_loss(logits / np.float32(t), targets[judged]), len(judged)
-        )
+        temperature, loss = temperature_of(logits, targets[judged], link)
         kept[mix, penalty] = logits
         return Settings(mix, penalty, temperature, loss, link.score(logits, targets[judged]))
 

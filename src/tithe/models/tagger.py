@@ -16,7 +16,7 @@ from tithe.models import Model, Start, Tell, quiet
 from tithe.models.blocks import TOKEN_NAMES, Blocks, token_views_of
 from tithe.models.chain import Chain, fit_chain
 from tithe.models.links import Encoded
-from tithe.models.search import FEWEST, Settings, folds_of, rung, search_key, temperature_of, walk
+from tithe.models.search import FEWEST, Settings, best_temperature, folds_of, rung, search_key, walk
 from tithe.models.solver import Basis
 from tithe.models.tagger_model import BESIDE, TaggerModel, beside
 from tithe.ragged import Ragged
@@ -151,9 +151,7 @@ def _strata(occurs: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.where(occurs.any(axis=1), order[occurs[:, order].argmax(axis=1)], -1)
 
 
-def _searched(
-    views: dict[View, Floats], targets: Ragged, mix: tuple[float, ...], fold: NDArray[np.int64]
-) -> Settings:
+def _searched(views: dict[View, Floats], targets: Ragged, mix: tuple[float, ...], fold: NDArray[np.int64]) -> Settings:
     """The penalty with the least held-out loss after temperature, on the first sentences, as many as `fold` has."""
     first = targets[np.arange(len(fold))]
     judged = np.flatnonzero(fold >= 0)
@@ -168,7 +166,7 @@ def _searched(
     def judge(mix: tuple[float, ...], penalty: float) -> Settings:
         held = [_held_out(basis, first, len(seen), fold == number, penalty) for number in range(_FOLDS)]
         count = sum(len(one.logits) for one in held)
-        temperature, loss = temperature_of(lambda t: sum(one.loss(t) for one in held) / count, count)
+        temperature, loss = best_temperature(lambda t: sum(one.loss(t) for one in held) / count, count)
         right = sum(one.right(temperature) for one in held)
         return replace(default, penalty=penalty, temperature=temperature, loss=loss, score=right / count)
 

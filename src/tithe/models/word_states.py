@@ -67,7 +67,7 @@ def word_states(tokenizer: Any, model: Any, items: Items) -> Ragged:
 
 
 def _used(offsets: NDArray[np.int64], owner: NDArray[np.int64], window: int) -> NDArray[np.int64]:
-    """The positions in a window that count: real pieces, and of an overlap with a neighbour the half that is its own."""
+    """The positions in a window that count: real pieces, and of an overlap with a neighbour its own half."""
     own = np.flatnonzero(offsets[window, :, 1] > offsets[window, :, 0])
     if not len(own):
         return own

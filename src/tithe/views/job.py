@@ -71,8 +71,12 @@ class Job:
         finite = np.isfinite(given).reshape(len(given), -1).all(axis=1)
         if not finite.all():
             bad = int(np.flatnonzero(~finite)[0])
-            owner = bad if self.tokens is None else int(np.searchsorted(np.cumsum(self.tokens.lengths[rows]), bad, "right"))
-            raise DataError(f"{what} is NaN or infinite for the item {part.ids[owner]!r}; look at that text, or leave it out")
+            owner = (
+                bad if self.tokens is None else int(np.searchsorted(np.cumsum(self.tokens.lengths[rows]), bad, "right"))
+            )
+            raise DataError(
+                f"{what} is NaN or infinite for the item {part.ids[owner]!r}; look at that text, or leave it out"
+            )
         return np.ascontiguousarray(given)
 
     def _values(self, given: Any, rows: Rows) -> Array:
