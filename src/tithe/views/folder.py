@@ -7,6 +7,7 @@ shard at most. `view.json` is written last: a folder that has it is whole.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from contextlib import suppress
@@ -62,6 +63,11 @@ def stored(job: Job, root: Path) -> Array:
     return _opened(job, folder)
 
 
+def _row_bytes(array: Array) -> int:
+    """The bytes of a row; an array of tokens may have none."""
+    return array.itemsize * math.prod(array.shape[1:])
+
+
 def _is_whole(folder: Path) -> bool:
     return (folder / "view.json").is_file()
 
@@ -79,7 +85,7 @@ def _make(job: Job, folder: Path) -> None:
             if number not in found:
                 array = job.run(rows)
                 # The shards to come, and the whole.
-                needed = array[:1].nbytes * (2 * job.count - made)
+                needed = _row_bytes(array) * (2 * job.count - made)
                 with writing(folder, needed):
                     if not checked:
                         check_space(folder, needed)
@@ -99,7 +105,7 @@ def _assemble(job: Job, folder: Path, shards: list[tuple[Rows, Path]]) -> None:
     """Brings the shards into the order of the items, one at a time, and writes the record."""
     first = np.load(shards[0][1], allow_pickle=False)
     shape, target = (job.count, *first.shape[1:]), folder / "view.npy"
-    needed = first[:1].nbytes * job.count
+    needed = _row_bytes(first) * job.count
     with writing(folder, needed):
         check_space(folder, needed)
         with mapped(target, first.dtype, shape) as whole:

@@ -68,7 +68,7 @@ class Job:
         part = Items(part.ids, part.texts, None, part.source, base=part.base, rows=part.rows, tokens=part.tokens)
         given = self._values(self.compute(part), rows)
         what = f"the view {self.view!r} of {self.producer}"
-        finite = np.isfinite(given).reshape(len(given), -1).all(axis=1)
+        finite = np.isfinite(given).all(axis=tuple(range(1, given.ndim)))
         if not finite.all():
             bad = int(np.flatnonzero(~finite)[0])
             owner = (
