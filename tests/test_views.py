@@ -18,6 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tithe.errors import CacheError, ConfigError, DataError
+from tithe.ragged import Ragged
+from tithe.tokens import places
 from tithe.types import Items
 from tithe.views import ViewStore, default_root, folder
 
@@ -367,3 +369,79 @@ def test_a_producer_sees_the_tokens_of_the_file() -> None:
     items = Items(["b", "a"], ["so so", "so"], tokens=[((0, 2), (3, 5)), ((0, 2),)])
     given = ViewStore().get(items, "p", "tokens", lambda some: np.array([[len(t)] for t in some.tokens or ()]))
     assert given.tolist() == [[2], [1]]
+
+
+def token_items() -> Items:
+    texts = ["so so", "", "one two three", "x"] * 6
+    return Items([f"id{n:02d}" for n in range(len(texts))], texts)
+
+
+def token_rows(items: Items) -> Ragged:
+    where = places(items)
+    numbers = [float(one[2:]) for one in items.ids]
+    return where.with_values(np.stack([np.repeat(numbers, where.lengths), where.values[:, 0]], axis=1).astype("f2"))
+
+
+def test_rows_of_tokens_come_back_in_the_order_of_the_items_with_their_places(store: ViewStore) -> None:
+    items = token_items()
+    given = store.get_tokens(items, "p", "tokens", token_rows, shard_rows=5)
+    wanted = token_rows(items)
+    assert np.array_equal(given.values, wanted.values)
+    assert np.array_equal(given.splits, wanted.splits)
+    assert np.array_equal(given.places, wanted.places)
+    assert given.values.dtype == np.float16
+    part = store.get_tokens(items.take(np.array([2, 0, 1])), "p", "tokens", token_rows, shard_rows=5)
+    assert part.lengths.tolist() == [3, 2, 0]
+    assert part.values[:, 0].tolist() == [2, 2, 2, 0, 0]
+
+
+def test_finished_shards_of_tokens_are_not_computed_again(tmp_path: Path) -> None:
+    calls = 0
+
+    def breaks(items: Items) -> Ragged:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise RuntimeError("killed")
+        return token_rows(items)
+
+    with pytest.raises(RuntimeError, match="killed"):
+        ViewStore(tmp_path).get_tokens(token_items(), "p", "tokens", breaks, shard_rows=5)
+    again = ViewStore(tmp_path).get_tokens(token_items(), "p", "tokens", breaks, shard_rows=5)
+    assert calls == 3 + 3  # five shards, two of them kept
+    assert np.array_equal(again.values, token_rows(token_items()).values)
+
+
+def test_a_damaged_file_of_tokens_is_told(tmp_path: Path) -> None:
+    ViewStore(tmp_path).get_tokens(token_items(), "p", "tokens", token_rows)
+    path = the_folder(tmp_path) / "view.npy"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(CacheError, match="is damaged"):
+        ViewStore(tmp_path).get_tokens(token_items(), "p", "tokens", token_rows)
+
+
+def test_rows_of_other_tokens_are_refused(store: ViewStore) -> None:
+    def short(items: Items) -> Ragged:
+        return Ragged.of([np.zeros((1, 2), "f4")] * len(items))
+
+    with pytest.raises(ConfigError, match="a row for each of the tokens"):
+        store.get_tokens(token_items(), "p", "tokens", short)
+
+
+def test_a_token_that_is_not_a_number_names_its_item(store: ViewStore) -> None:
+    def broken(items: Items) -> Ragged:
+        rows = token_rows(items)
+        values = rows.values.copy()
+        values[places(items).values[:, 0] == 8] = np.nan  # "three"
+        return rows.with_values(values)
+
+    with pytest.raises(DataError, match="NaN or infinite for the item 'id02'"):
+        store.get_tokens(token_items(), "p", "tokens", broken)
+
+
+def test_texts_without_any_token_have_a_view_without_rows(store: ViewStore) -> None:
+    given = store.get_tokens(Items(["id01", "id02"], ["", " "]), "p", "tokens", token_rows)
+    assert given.values.shape == (0, 2)
+    assert len(given) == 2

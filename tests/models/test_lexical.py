@@ -65,7 +65,7 @@ def test_a_pool_without_words_or_texts_is_an_error() -> None:
 def test_it_stands_in_for_an_embedding_and_gives_nothing_else(example: Any) -> None:
     start = prepared(example.pool)
     np.testing.assert_array_equal(start.view("embeddings", example.pool), start.view("lexical", example.pool))
-    with pytest.raises(NeedsError, match="gives embeddings, lexical; not 'middle'"):
+    with pytest.raises(NeedsError, match="gives embeddings, lexical, word_forms; not 'middle'"):
         start.view("middle", example.pool)
 
 

@@ -20,7 +20,7 @@ from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
 from tithe.experiment.study import Study
 from tithe.experiment.world import Facts, World, data_digest, forget_worlds, starts_of, warm_up, world_of
-from tithe.loop.propose import check_needs, check_task, strategy_of
+from tithe.loop.propose import check_needs, check_task, strategy_of, trainer_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
 from tithe.views import default_root
@@ -158,7 +158,7 @@ def check(plan: Plan, world: World) -> None:
     for start_spec in starts_of(plan):
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:
-            trainer = registry.build("trainers", trainer_spec)
+            trainer = trainer_of(trainer_spec, world.task)
             for spec in (*plan.strategies, plan.initial_strategy):
                 strategy = strategy_of(spec)
                 check_needs(strategy, trainer, start, f"the strategy {spec!r}")

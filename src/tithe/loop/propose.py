@@ -16,7 +16,7 @@ from tithe.errors import ConfigError, NeedsError
 from tithe.log import Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Trainer
+from tithe.models import Model, Start, Trainer, for_task
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy, tasks_of
@@ -66,10 +66,10 @@ def strategy_of(spec: str | Strategy) -> Strategy:
     return named(spec) if isinstance(spec, str) else spec
 
 
-def trainer_of(spec: str | Trainer) -> Trainer:
-    """The trainer that a name stands for; an object is returned as it is."""
+def trainer_of(spec: str | Trainer, task: Task) -> Trainer:
+    """The trainer for this task that a name stands for, or an object."""
     made: Trainer = registry.build("trainers", spec) if isinstance(spec, str) else spec
-    return made
+    return for_task(made, task)
 
 
 def task_of(snapshot: Snapshot) -> Task:
@@ -136,7 +136,7 @@ def propose(
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
     check_task(strategy, task.name, f"the strategy {recipe.strategy!r}")
-    trainer = trainer_of(recipe.trainer)
+    trainer = trainer_of(recipe.trainer, task)
     start = workshop.start(recipe.start, snapshot.items)
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
 

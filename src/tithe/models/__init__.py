@@ -16,7 +16,6 @@ from tithe.types import Examples, Items, Label, View
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-    from tithe.types import Floats
     from tithe.views import ViewStore
 
 Tell: TypeAlias = Callable[[str, int, int], None]
@@ -38,8 +37,11 @@ class Start(Protocol):
     def fingerprint(self) -> str:
         """A hash of all that its views depend on beside the items; half of their key in the view store."""
 
-    def view(self, name: View, items: Items) -> Floats:
-        """(n, d) float32, a row an item. Raises NeedsError for a view that is not in `provides`."""
+    def view(self, name: View, items: Items) -> Any:
+        """(n, d) float32, a row an item; or ragged rows of (t, d) float32 or float16, a row a token.
+
+        The tokens are those of `tithe.tokens.places(items)`. Raises NeedsError for a view that is not in `provides`.
+        """
 
     def save(self, into: Path) -> dict[str, Any]:
         """Writes what cannot be had again by name; returns what `load_start` needs, as JSON values."""
@@ -72,13 +74,22 @@ class Model(Protocol):
         """What the fit chose, for people to read: penalty, mix, temperature, ..."""
 
     def view(self, name: View, items: Items) -> Any:
-        """`proba` (n, C) or `committee` (m, n, C), float32."""
+        """`proba` (n, C) or `committee` (m, n, C), float32; for spans `proba` is ragged rows of (t, C), with places."""
 
     def decide(self, output: Any) -> list[Label]:
         """The labels that it would give to rows with these probabilities (n, C)."""
 
     def save(self, into: Path) -> None:
         """Writes weights (safetensors) and one JSON into a folder that does not exist yet."""
+
+
+def for_task(trainer: Trainer, task: Task) -> Trainer:
+    """The trainer that fits this task: what its `for_task(task)` says where it has one, else itself.
+
+    For a trainer whose views are others for some tasks, as those of `linear` for spans are.
+    """
+    choose: Callable[[Task], Trainer] | None = getattr(trainer, "for_task", None)
+    return trainer if choose is None else choose(task)
 
 
 class Trainer(Protocol):

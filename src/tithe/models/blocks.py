@@ -9,10 +9,14 @@ import numpy as np
 
 from tithe.errors import NeedsError
 from tithe.models import Start
+from tithe.ragged import Ragged
 from tithe.types import Floats, Items, View
 
 NAMES: tuple[View, ...] = ("embeddings", "middle", "lexical")
 """The views that are taken, in this order, where the start gives them."""
+
+TOKEN_NAMES: tuple[View, ...] = ("tokens", "word_forms")
+"""The same for tasks of spans: views with a row for each token."""
 
 # Weights of the blocks to choose from, the default first.
 _MIXES = ((1.0, 1.0, 0.5), (1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, 2.0))
@@ -106,6 +110,20 @@ def views_of(start: Start, items: Items) -> tuple[tuple[View, ...], list[Floats]
             f"{', '.join(sorted(start.provides)) or 'none'}; use a start such as minilm or lexical"
         )
     return tuple(arrays), list(arrays.values())
+
+
+def token_views_of(start: Start, items: Items) -> tuple[tuple[View, ...], list[Ragged]]:
+    """The blocks of each token that this start gives for these items. Raises NeedsError where it gives none."""
+    given: dict[View, Ragged] = {}
+    for name in TOKEN_NAMES:
+        if name in start.provides:
+            given[name] = start.view(name, items)
+    if not given:
+        raise NeedsError(
+            f"the trainer 'linear' needs one of the views {', '.join(TOKEN_NAMES)} for spans; the start gives "
+            f"{', '.join(sorted(start.provides)) or 'none'}; use a start such as minilm or lexical"
+        )
+    return tuple(given), list(given.values())
 
 
 def mixes_of(names: Sequence[View]) -> list[tuple[float, ...]]:

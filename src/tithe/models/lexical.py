@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import DataError, NeedsError
 from tithe.models import Tell, quiet
+from tithe.models.forms import RECIPE, Forms
+from tithe.ragged import Ragged
 from tithe.types import Floats, Items, View
 from tithe.views import ViewStore
 
@@ -44,6 +46,8 @@ class Lexical:
         words = json.loads((folder / "vocabulary.json").read_text("utf-8"))
         arrays = load_file(folder / "lexical.safetensors")
         start = LexicalStart(settings["dims"], settings["fingerprint"], store, None, 0, tell=tell)
+        if (folder / "forms.safetensors").is_file():
+            start.__dict__["_forms"] = Forms.load(folder)
         start.__dict__["_fitted"] = _Fitted(tuple(words), arrays["idf"], arrays["axes"])
         return start
 
@@ -80,25 +84,34 @@ class LexicalStart:
     items: Items | None
     seed: int
     tell: Tell = quiet
+    asked: set[View] = field(default_factory=set, repr=False)
+    """Views that were looked at: what no view needed is not learned for the sake of `save`."""
 
     @property
     def provides(self) -> frozenset[View]:
-        """`lexical`; and alone in a recipe it stands in for `embeddings` too."""
-        return frozenset({"lexical", "embeddings"})
+        """`lexical`; `word_forms` of tokens; and alone in a recipe it stands in for `embeddings` too.
+
+        One that was saved before anybody looked at `word_forms` comes back without them.
+        """
+        words = self.items is not None or "_forms" in self.__dict__
+        return frozenset({"lexical", "embeddings"} | ({"word_forms"} if words else set()))
 
     @property
     def fingerprint(self) -> str:
         """The hash of the texts that it was fitted on and of its settings."""
         return self.key
 
-    def view(self, name: View, items: Items) -> Floats:
-        """(n, dims) rows of length 1 (0 for a text without a known word)."""
+    def view(self, name: View, items: Items) -> Floats | Ragged:
+        """(n, dims) rows of length 1 (0 for a text without a known word); for `word_forms` ragged rows of (t, d)."""
         if name not in self.provides:
             raise NeedsError(f"the start 'lexical' gives {', '.join(sorted(self.provides))}; not {name!r}")
 
         def tell(done: int, total: int) -> None:
             self.tell("counting words", done, total)
 
+        if name == "word_forms":
+            self.asked.add(name)
+            return self.store.get_tokens(items, self.key, RECIPE, self._word_forms, shard_rows=_SHARD, tell=tell)
         rows: Floats = self.store.get(items, self.key, "lexical", self._rows, shard_rows=_SHARD, tell=tell)
         return rows
 
@@ -109,7 +122,29 @@ class LexicalStart:
         fitted = self._fitted
         (into / "vocabulary.json").write_text(json.dumps(list(fitted.words), ensure_ascii=False), "utf-8")
         save_file({"idf": fitted.idf, "axes": fitted.axes}, into / "lexical.safetensors")
+        if "word_forms" in self.asked or "_forms" in self.__dict__:
+            self._forms.save(into)
         return {"dims": self.dims, "fingerprint": self.key}
+
+    @cached_property
+    def _forms(self) -> Forms:
+        return Forms.of(self._drawn("lexical forms"), self.seed)
+
+    def _word_forms(self, items: Items) -> Ragged:
+        return self._forms.rows(items)
+
+    def _drawn(self, name: str) -> Items:
+        """The texts to learn from: all, or a draw of them."""
+        import numpy as np
+
+        from tithe.rng import stream
+
+        items = self.items
+        if items is None or not len(items):
+            raise DataError("the start 'lexical' has no texts to learn words from; give it at least one")
+        if len(items) <= _FIT_ROWS:
+            return items
+        return items.take(np.sort(stream(self.seed, name).choice(len(items), _FIT_ROWS, replace=False)))
 
     @cached_property
     def _fitted(self) -> _Fitted:
@@ -117,15 +152,7 @@ class LexicalStart:
         from sklearn.utils.extmath import randomized_svd
         from threadpoolctl import threadpool_limits
 
-        from tithe.rng import stream
-
-        items = self.items
-        if items is None or not len(items):
-            raise DataError("the start 'lexical' has no texts to learn words from; give it at least one")
-        texts: list[str] = list(items.texts)
-        if len(texts) > _FIT_ROWS:
-            drawn = stream(self.seed, "lexical").choice(len(texts), _FIT_ROWS, replace=False)
-            texts = [texts[row] for row in np.sort(drawn)]
+        texts = list(self._drawn("lexical").texts)
         for fewest in (2, 1):  # tiny pools may have no word twice
             try:
                 vectorizer = _vectorizer(min_df=fewest, max_features=200_000)

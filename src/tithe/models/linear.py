@@ -7,7 +7,6 @@ words are worth points (docs/log.md has the tables).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,16 @@ from tithe.models import Model, Start, Tell, quiet
 from tithe.models.blocks import NAMES, Blocks, mixes_of, views_of
 from tithe.models.linear_model import LinearModel
 from tithe.models.links import Encoded, Link, link_of
-from tithe.models.search import FEWEST, Settings, search
+from tithe.models.search import Settings, rung, search, search_key
 from tithe.models.solver import Basis, fit_affine
+from tithe.models.tagger import Tagger
+from tithe.models.tagger_model import TaggerModel
 from tithe.tasks import Task
 from tithe.types import Examples, Floats, Items, Label, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-_LADDER = 1.1  # settings are searched anew when the labels have grown by a tenth
 _MOST_ROWS = 600  # that a search looks at, or a third of the labels where that is more
 _MOST_CELLS = 50_000  # rows x classes that a search looks at
 
@@ -54,10 +54,15 @@ class Linear:
         """`proba` and `committee`."""
         return frozenset({"proba", "committee"})
 
+    def for_task(self, task: Task) -> Linear | Tagger:
+        """Itself, or the tagger for a task of spans, whose views are of tokens."""
+        return Tagger() if task.name == "spans" else self
+
     @staticmethod
-    def restore(task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> LinearModel:
-        """The model that `LinearModel.save` wrote."""
-        return LinearModel.restore(task, start, arrays, facts)
+    def restore(task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> LinearModel | TaggerModel:
+        """The model that `save` wrote."""
+        kind = TaggerModel if task.name == "spans" else LinearModel
+        return kind.restore(task, start, arrays, facts)
 
     def fit(
         self,
@@ -89,8 +94,8 @@ class Linear:
         names, rows = views_of(start, examples.items)
         folds, draws = rng.spawn(2)
         with threadpool_limits(limits=1, user_api="blas"):  # the sums must not depend on the number of cores
-            first = _rung(count, classes)
-            key = _search_key(examples, first, start.fingerprint, names, folds)
+            first = rung(_most(count, classes), count)
+            key = search_key(examples, first, start.fingerprint, names, folds)
             if isinstance(warm, LinearModel) and warm.search_key == key:
                 chosen = warm.chosen
             else:
@@ -130,22 +135,9 @@ class Linear:
         return blocks.to_raw(np.matmul(basis.axes, stack), fitted.bias, chosen.mix)
 
 
-def _rung(count: int, classes: int) -> int:
-    """How many of the first answers settings are searched on."""
-    most = min(count, max(_MOST_ROWS, count // 3), max(400, _MOST_CELLS // classes))
-    rung = float(FEWEST)
-    while rung * _LADDER <= most:
-        rung *= _LADDER
-    return min(count, int(rung))
-
-
-def _search_key(examples: Examples, first: int, start: str, names: tuple[View, ...], folds: Generator) -> str:
-    """A hash of all that a search depends on, the state of the folds' stream included."""
-    state = hashlib.blake2b(digest_size=16)
-    for one, label in zip(examples.items.ids[:first], examples.labels[:first], strict=True):
-        state.update(f"{one}\0{label}\0".encode("utf-8", "surrogatepass"))
-    state.update(repr((first, start, names, folds.bit_generator.state)).encode())
-    return state.hexdigest()
+def _most(count: int, classes: int) -> int:
+    """How many of the first answers a search may look at."""
+    return min(count, max(_MOST_ROWS, count // 3), max(400, _MOST_CELLS // classes))
 
 
 def _searched(blocks: Blocks, task: Task, labels: Sequence[Label], link: Link, folds: Generator) -> Settings:

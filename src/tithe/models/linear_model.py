@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import numpy as np
 from tithe.errors import NeedsError
 from tithe.models import Start
 from tithe.models.links import Encoded, link_of
-from tithe.models.rules import Rule
 from tithe.models.search import Settings
 from tithe.tasks import Task
 from tithe.types import Floats, Items, Label, View
@@ -104,18 +103,18 @@ class LinearModel:
 
         arrays: dict[str, Any] = {f"map_{name}": array for name, array in zip(self.names, self.maps, strict=True)}
         arrays |= {"biases": self.biases, "seen": self.encoded.seen, "rest": self.encoded.rest}
-        # JSON has no NaN: what was not measured becomes null.
-        chosen = {name: None if value != value else value for name, value in asdict(self.chosen).items()}
-        facts = {"names": list(self.names), "chosen": chosen, "labelled": self.labelled, "members": self.members}
+        facts = {
+            "names": list(self.names),
+            "chosen": self.chosen.to_json(),
+            "labelled": self.labelled,
+            "members": self.members,
+        }
         write_model(into, "linear", self.task, self.start, arrays=arrays, facts=facts)
 
     @classmethod
     def restore(cls, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> LinearModel:
         """The model that `save` wrote, from its parts."""
         names = tuple(facts["names"])
-        chosen: dict[str, Any] = {k: float("nan") if v is None else v for k, v in facts["chosen"].items()}
-        saved = facts["chosen"]["rule"]
-        rule = None if saved is None else Rule(saved["kind"], tuple(saved["values"]))
         return cls(
             task,
             start,
@@ -123,7 +122,7 @@ class LinearModel:
             tuple(arrays[f"map_{name}"] for name in names),
             arrays["biases"],
             Encoded(np.empty(0), arrays["seen"], arrays["rest"]),
-            Settings(**{**chosen, "mix": tuple(chosen["mix"]), "rule": rule}),
+            Settings.from_json(facts["chosen"]),
             facts["labelled"],
             members=facts["members"],
         )

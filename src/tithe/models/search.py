@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    from tithe.types import Floats
+    from tithe.types import Examples, Floats, View
 
 _FOLDS = 5
+_LADDER = 1.1  # settings are searched anew when the labels have grown by a tenth
 _HEAD = 0.97  # the share of variance that the search works on: 3 to 10 times fewer axes, the same choice
 _PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _TOLERANCE = 0.1  # 50 times looser than the final fit's: enough to rank settings
@@ -43,39 +45,79 @@ class Settings:
     score: float = float("nan")
     rule: Rule | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, which have no NaN: what was not measured becomes null."""
+        return {name: None if value != value else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Settings:
+        """The settings that `to_json` gave."""
+        values: dict[str, Any] = {name: float("nan") if value is None else value for name, value in saved.items()}
+        rule = None if saved["rule"] is None else Rule(saved["rule"]["kind"], tuple(saved["rule"]["values"]))
+        return cls(**{**values, "mix": tuple(saved["mix"]), "rule": rule})
+
     @classmethod
     def default(cls, mixes: Sequence[tuple[float, ...]]) -> Settings:
         """What is taken where nothing can be searched."""
         return cls(mixes[0], _PENALTIES[_FIRST])
 
 
-def folds_of(strata: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
+def rung(most: int, count: int) -> int:
+    """How many of the first `count` answers to search settings on: the largest of 20 x 1.1^i that is not above `most`.
+
+    So a search depends on the labels alone, and yet most refits can take over the settings of the model before.
+    """
+    at = float(FEWEST)
+    while at * _LADDER <= most:
+        at *= _LADDER
+    return min(count, int(at))
+
+
+def search_key(examples: Examples, first: int, start: str, names: tuple[View, ...], folds: Generator) -> str:
+    """A hash of all that a search depends on, the state of the folds' stream included."""
+    state = hashlib.blake2b(digest_size=16)
+    for one, label in zip(examples.items.ids[:first], examples.labels[:first], strict=True):
+        state.update(f"{one}\0{label}\0".encode("utf-8", "surrogatepass"))
+    state.update(repr((first, start, names, folds.bit_generator.state)).encode())
+    return state.hexdigest()
+
+
+def folds_of(strata: NDArray[np.int64], rng: Generator, folds: int = _FOLDS) -> NDArray[np.int64]:
     """(n,) the fold of each row, strata spread evenly; -1 (always train) for the only row of its stratum."""
     fold = np.full(len(strata), -1)
     offset = 0
     for code in np.unique(strata):
         rows = rng.permutation(np.flatnonzero(strata == code))
         if len(rows) > 1:
-            fold[rows] = (np.arange(len(rows)) + offset) % _FOLDS
+            fold[rows] = (np.arange(len(rows)) + offset) % folds
             offset += len(rows)
     return fold
 
 
 def temperature_of(logits: Floats, targets: NDArray[Any], link: Link) -> tuple[float, float]:
-    """The temperature that makes held-out logits (n, K) honest, and the mean loss with it.
+    """The temperature that makes held-out logits (n, K) honest, and the mean loss with it."""
+    return best_temperature(lambda t: link.mean_loss(logits / np.float32(t), targets), len(targets))
+
+
+def best_temperature(loss: Callable[[float], float], count: int) -> tuple[float, float]:
+    """The temperature with the least loss, and that loss.
 
     A weak prior holds it near 1 while rows are few.
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
+
+    Args:
+        loss: the mean loss of `count` held-out rows at a temperature.
     """
     from scipy.optimize import minimize_scalar
 
-    def loss(log_t: float) -> float:
-        return link.mean_loss(logits / np.float32(np.exp(log_t)), targets)
-
     found = minimize_scalar(
-        lambda t: loss(t) + 2.0 * t * t / len(targets), bounds=(-1.5, 1.5), method="bounded", options={"xatol": 0.01}
+        lambda t: loss(float(np.exp(t))) + 2.0 * t * t / count,
+        bounds=(-1.5, 1.5),
+        method="bounded",
+        options={"xatol": 0.01},
     )
-    return float(np.exp(found.x)), loss(float(found.x))
+    best = float(np.exp(found.x))
+    return best, loss(best)
 
 
 def held_out(
@@ -133,18 +175,31 @@ def search(
         return Settings(mix, penalty, temperature, loss, link.score(logits, targets[judged]))
 
     bases = {mix: Basis.of(blocks.mixed(mix)).head(_HEAD) for mix in mixes}
-    best = min((judge(bases[mix], mix, _PENALTIES[_FIRST]) for mix in mixes), key=lambda s: s.loss)
-    # The loss has one valley along the penalty: walk down from the middle, first one way, then the other.
-    for step in (1, -1):
-        at = _FIRST + step
-        while 0 <= at < len(_PENALTIES):
-            tried = judge(bases[best.mix], best.mix, _PENALTIES[at])
-            if tried.loss >= best.loss:
-                break
-            best, at = tried, at + step
-        if best.penalty != _PENALTIES[_FIRST]:
-            break
+    best = walk(lambda mix, penalty: judge(bases[mix], mix, penalty), mixes, _PENALTIES, _FIRST)
     if targets.ndim == 1:
         return best
     proba = link.proba(kept[best.mix, best.penalty] / np.float32(best.temperature))
     return replace(best, rule=choose_rule(proba, targets[judged] > 0, fold[judged]))
+
+
+def walk(
+    judge: Callable[[tuple[float, ...], float], Settings],
+    mixes: Sequence[tuple[float, ...]],
+    penalties: Sequence[float],
+    first: int,
+) -> Settings:
+    """The best of these mixes at the penalty number `first`, then the best penalty for it.
+
+    The loss has one valley along the penalty: from the first one down one way, then the other.
+    """
+    best = min((judge(mix, penalties[first]) for mix in mixes), key=lambda s: s.loss)
+    for step in (1, -1):
+        at = first + step
+        while 0 <= at < len(penalties):
+            tried = judge(best.mix, penalties[at])
+            if tried.loss >= best.loss:
+                break
+            best, at = tried, at + step
+        if best.penalty != penalties[first]:
+            break
+    return best

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CURVATURE = 0.1
 _MEMORY = 8  # steps that L-BFGS remembers
 _STEPS = 300
+
+Loss: TypeAlias = "Callable[[Floats, Floats], tuple[float, Floats, Floats]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,23 +98,52 @@ def fit_affine(
         tolerance: stop where no scaled gradient is larger than this times sqrt(n) times the penalty (.003 at least):
             the smaller the penalty, the flatter the valley. The default holds probabilities to .005.
     """
+    sample = np.ones(len(coordinates), np.float32) if weights is None else np.asarray(weights, np.float32)
+
+    def loss(logits: Floats, free: Floats) -> tuple[float, Floats, Floats]:
+        return *link.loss(logits, targets, sample), free
+
+    return fit_with(
+        loss, coordinates, spectrum, np.empty(0, np.float32), classes, penalty=penalty, tolerance=tolerance
+    )[0]
+
+
+def fit_with(
+    loss: Loss,
+    coordinates: Floats,
+    spectrum: Floats,
+    curvature: Floats,
+    classes: int,
+    *,
+    penalty: float,
+    tolerance: float = 2e-3,
+) -> tuple[Affine, Floats]:
+    """Minimises a loss of logits and of parameters of its own, plus penalty/2 ||W||^2; see `fit_affine`.
+
+    Args:
+        loss: convex; gets logits (n, K) and its own parameters (m,), gives its value and the slopes by both.
+        curvature: (m,) about the second derivative by each of its own parameters; sets the scale of the steps alone.
+    """
     n, r = coordinates.shape
-    sample = np.ones(n, np.float32) if weights is None else np.asarray(weights, np.float32)
     scale = np.sqrt(_CURVATURE * spectrum + penalty).astype(np.float32)[:, None]  # (r, 1)
     bias_scale = np.float32(np.sqrt(_CURVATURE * n))
+    free_scale = np.sqrt(curvature).astype(np.float32)
     flipped = np.ascontiguousarray(coordinates.T)
+    inner, outer = r * classes, (r + 1) * classes
 
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        w = flat[: r * classes].reshape(r, classes) / scale
-        value, slope = link.loss(coordinates @ w + flat[r * classes :] / bias_scale, targets, sample)
+    def objective(flat: Floats) -> tuple[float, Floats]:
+        w = flat[:inner].reshape(r, classes) / scale
+        value, slope, free_slope = loss(coordinates @ w + flat[inner:outer] / bias_scale, flat[outer:] / free_scale)
         value += 0.5 * penalty * float(np.vdot(w, w))
         grad = np.empty_like(flat)
-        grad[: r * classes] = ((flipped @ slope + np.float32(penalty) * w) / scale).ravel()
-        grad[r * classes :] = slope.sum(axis=0) / bias_scale
+        grad[:inner] = ((flipped @ slope + np.float32(penalty) * w) / scale).ravel()
+        grad[inner:outer] = slope.sum(axis=0) / bias_scale
+        grad[outer:] = free_slope / free_scale
         return value, grad
 
-    best = _lbfgs(loss, np.zeros((r + 1) * classes, np.float32), tolerance * max(penalty, 0.003) * np.sqrt(n))
-    return Affine(best[: r * classes].reshape(r, classes) / scale, best[r * classes :] / bias_scale)
+    start = np.zeros(outer + len(curvature), np.float32)
+    best = _lbfgs(objective, start, tolerance * max(penalty, 0.003) * np.sqrt(n))
+    return Affine(best[:inner].reshape(r, classes) / scale, best[inner:outer] / bias_scale), best[outer:] / free_scale
 
 
 def _lbfgs(loss: Callable[[Floats], tuple[float, Floats]], x: Floats, enough: float) -> Floats:

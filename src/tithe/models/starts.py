@@ -13,7 +13,7 @@ from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start, StartMaker, Tell, quiet
 from tithe.models.encoder import Encoder
 from tithe.models.given import SPEC, GivenStart
-from tithe.types import Floats, Items, View
+from tithe.types import Items, View
 from tithe.views import ViewStore
 
 DEFAULT_START = "minilm+lexical"
@@ -36,7 +36,7 @@ class Together:
         """The hash of the parts' fingerprints, in order."""
         return hashlib.blake2b("+".join(p.fingerprint for p in self.parts).encode(), digest_size=16).hexdigest()
 
-    def view(self, name: View, items: Items) -> Floats:
+    def view(self, name: View, items: Items) -> Any:
         """The view of the first part that provides it."""
         for part in self.parts:
             if name in part.provides:

@@ -43,13 +43,13 @@ def best_paths(log_proba: Ragged, transitions: Scores | None = None) -> tuple[Ra
     score = np.full((len(order), width), -np.inf)
     score[:, 0] = 0.0  # as if behind an O
     step = _legal_step if transitions is None else _linked_step(np.asarray(transitions, np.float64))
-    for tokens in _positions(log_proba, order):
+    for tokens in positions(log_proba, order):
         count = len(tokens)
         came, back[tokens] = step(score[:count])
         score[:count] = came + values[tokens]
     columns = np.zeros(len(values), dtype=np.int64)
     last = score.argmax(axis=1) if width else np.zeros(len(order), np.int64)
-    for tokens in reversed(list(_positions(log_proba, order))):
+    for tokens in reversed(list(positions(log_proba, order))):
         count = len(tokens)
         columns[tokens] = last[:count]
         last[:count] = back[tokens, last[:count]]
@@ -71,7 +71,7 @@ def n_best(log_proba: Ragged, k: int) -> Scores:
     order = np.argsort(-log_proba.lengths, kind="stable")
     score = np.full((len(order), width, k), -np.inf)
     score[:, 0, 0] = 0.0
-    for tokens in _positions(log_proba, order):
+    for tokens in positions(log_proba, order):
         count = len(tokens)
         before = score[:count]
         came = np.empty_like(before)
@@ -91,7 +91,7 @@ def _top(scores: Scores, k: int) -> Scores:
     return np.asarray(np.sort(kept, axis=-1)[..., ::-1])
 
 
-def _positions(rows: Ragged, order: Rows) -> Iterator[Rows]:
+def positions(rows: Ragged, order: Rows) -> Iterator[Rows]:
     """The tokens at each position from the first on, of the rows that reach it; `order` has the longest first."""
     starts, lengths = rows.splits[:-1][order], rows.lengths[order]
     for position in range(int(lengths[0]) if len(lengths) else 0):

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from tithe.errors import NeedsError
+from tithe.ragged import Ragged
 from tithe.rng import stream
+from tithe.tokens import Tokens, places
 from tithe.types import Floats, Items, Label, View
 
 _DIMS = 8
@@ -22,6 +24,8 @@ class Clouds:
 
     seed: int
     labels: tuple[Label, ...]
+    tokens: Tokens | None = None
+    """The tokens that each item has, where labels are spans."""
 
     def draw(self, part: str, per_cloud: int) -> tuple[Items, list[Label]]:
         """So many items of each cloud, the clouds in turn; the text says which cloud and which point of it."""
@@ -29,7 +33,10 @@ class Clouds:
         texts = [f"cloud {cloud} point {row} of {part}" for row, cloud in enumerate(clouds)]
         # Shuffled, so that the order of the ids is not the order of the rows.
         numbers = stream(self.seed, "testing", part, len(texts)).permutation(len(texts))
-        return Items([f"{part}-{number:04d}" for number in numbers], texts), [self.labels[cloud] for cloud in clouds]
+        tokens = None if self.tokens is None else [self.tokens] * len(texts)
+        return Items([f"{part}-{number:04d}" for number in numbers], texts, tokens=tokens), [
+            self.labels[cloud] for cloud in clouds
+        ]
 
 
 @dataclass(frozen=True)
@@ -44,17 +51,21 @@ class CloudStart:
         """Its settings, in words."""
         return f"clouds {self.seed} {sorted(self.provides)}"
 
-    def view(self, name: View, items: Items) -> Floats:
-        """(n, 8): a cloud's middle and some noise. Cannot be written to."""
+    def view(self, name: View, items: Items) -> Floats | Ragged:
+        """(n, 8): a cloud's middle and some noise; for items with tokens ragged rows of (t, 8). Read-only."""
         if name not in self.provides:
             raise NeedsError(f"this start gives {', '.join(sorted(self.provides))}; not {name!r}")
-        rows = np.zeros((len(items), _DIMS), np.float32)
-        for row, text in enumerate(items.texts):
-            middle = stream(self.seed, "cloud", name, text.split()[1]).standard_normal(_DIMS)
-            noise = stream(self.seed, "noise", name, text).standard_normal(_DIMS)
+        where = None if items.tokens is None else places(items)
+        counts = [1] * len(items) if where is None else where.lengths.tolist()
+        parts = [(text, at) for text, count in zip(items.texts, counts, strict=True) for at in range(count)]
+        rows = np.zeros((len(parts), _DIMS), np.float32)
+        for row, (text, at) in enumerate(parts):
+            path = () if where is None else (at,)
+            middle = stream(self.seed, "cloud", name, text.split()[1], *path).standard_normal(_DIMS)
+            noise = stream(self.seed, "noise", name, text, *path).standard_normal(_DIMS)
             rows[row] = 2 * middle / np.linalg.norm(middle) + 0.3 * noise
         rows.setflags(write=False)
-        return rows
+        return rows if where is None else where.with_values(rows)
 
     def save(self, into: Path) -> dict[str, Any]:
         """Its settings, in a file as well."""

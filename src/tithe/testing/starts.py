@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start, StartMaker
 from tithe.models.starts import makers
+from tithe.ragged import Ragged
 from tithe.rng import stream
 from tithe.testing.conformance import expect, run_checks
-from tithe.types import Floats, Items, View
+from tithe.testing.outputs import values_of
+from tithe.tokens import places
+from tithe.types import Items, View
 from tithe.views import ViewStore
 
 _TEXTS = (
@@ -35,6 +39,9 @@ _TEXTS = (
 _OTHER_TEXTS = ("Two loaves of bread", "Fresh bread and butter", "butter, jam, tea", "A cup of tea?", "jam and bread")
 _NEW_TEXTS = ("the bike of the harbour", "Zebra", "", "日本語 🙂", "boat " * 400)
 _TOLERANCE = 1e-4
+
+Rows: TypeAlias = Any
+"""A view: an array with a row for each item, or a `Ragged` with one for each token."""
 
 
 def check_start(start: str | StartMaker | Callable[[], StartMaker], *, seed: int = 0) -> list[str]:
@@ -90,22 +97,32 @@ class _Probe:
         return self.prepared(self.items)
 
 
-def _views(start: Start, items: Items) -> dict[View, Floats]:
-    return {name: np.array(start.view(name, items)) for name in sorted(start.provides)}
+def _views(start: Start, items: Items) -> dict[View, Rows]:
+    return {name: start.view(name, items) for name in sorted(start.provides)}
 
 
-def _same(first: Mapping[View, Floats], second: Mapping[View, Floats]) -> bool:
-    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+def _same(first: Mapping[View, Rows], second: Mapping[View, Rows]) -> bool:
+    return first.keys() == second.keys() and all(_alike(first[name], second[name]) for name in first)
 
 
-def _expect_same(first: Mapping[View, Floats], second: Mapping[View, Floats], claim: str) -> None:
+def _alike(first: Rows, second: Rows) -> bool:
+    """The same bits, and of tokens the same in each item."""
+    if isinstance(first, Ragged) != isinstance(second, Ragged):
+        return False
+    if isinstance(first, Ragged) and not np.array_equal(first.splits, second.splits):
+        return False
+    return np.array_equal(values_of(first), values_of(second))
+
+
+def _expect_same(first: Mapping[View, Rows], second: Mapping[View, Rows], claim: str) -> None:
     expect(first.keys() == second.keys(), f"{claim}: {', '.join(first)}", ", ".join(second))
     for name in first:
-        same = np.array_equal(first[name], second[name])
-        expect(same, f"{claim}, the same bits of {name!r}", same or _gap(first[name], second[name]))
+        same = _alike(first[name], second[name])
+        gap = same or _gap(values_of(first[name]), values_of(second[name]))
+        expect(same, f"{claim}, the same bits of {name!r}", gap)
 
 
-def _gap(first: Floats, second: Floats) -> str:
+def _gap(first: NDArray[Any], second: NDArray[Any]) -> str:
     if first.shape != second.shape:
         return f"shapes {first.shape} and {second.shape}"
     return f"differences up to {np.abs(first - second).max():.2g}"
@@ -124,16 +141,33 @@ def _provides(probe: _Probe) -> None:
 def _shapes(items: Callable[[_Probe], Items]) -> Callable[[_Probe], None]:
     def check(probe: _Probe) -> None:
         some = items(probe)
-        for name, rows in ((name, probe.start.view(name, some)) for name in sorted(probe.start.provides)):
+        for name, rows in _views(probe.start, some).items():
+            known = values_of(probe.start.view(name, probe.items))
+            if isinstance(rows, Ragged):
+                _tokens(name, rows, some, known)
+                continue
             expect(isinstance(rows, np.ndarray), f"an array for {name!r}", type(rows).__name__)
             expect(rows.ndim == 2 and rows.shape[1] > 0, f"(n, d) for {name!r}", rows.shape)
             expect(len(rows) == len(some), f"{len(some)} rows of {name!r}, one an item", len(rows))
             expect(rows.dtype == np.float32, f"float32 for {name!r}", rows.dtype)
             expect(bool(np.isfinite(rows).all()), f"finite numbers in {name!r}", rows)
-            width = probe.start.view(name, probe.items).shape[1]
+            width = known.shape[1]
             expect(rows.shape[1] == width, f"{width} columns of {name!r}, as for other items", rows.shape[1])
 
     return check
+
+
+def _tokens(name: View, rows: Ragged, items: Items, known: NDArray[Any]) -> None:
+    """What holds for a view with a row for each token."""
+    where = places(items)
+    same = rows.places is not None and np.array_equal(rows.splits, where.splits)
+    same = same and np.array_equal(rows.places, where.values)  # type: ignore[arg-type]  # not None
+    expect(same, f"{name!r} to have the tokens of tithe.tokens.places(items), with their places", rows.lengths)
+    kind = rows.values.dtype
+    expect(kind in (np.float32, np.float16), f"float32 or float16 for {name!r}", kind)
+    shape = (len(where.values), known.shape[1])
+    expect(rows.values.shape == shape, f"{shape} for {name!r}, as wide as for other items", rows.values.shape)
+    expect(bool(np.isfinite(rows.values).all()), f"finite numbers in {name!r}", rows.values)
 
 
 def _unknown_view(probe: _Probe) -> None:
@@ -163,7 +197,7 @@ def _row_order(probe: _Probe) -> None:
     ids, texts = [probe.items.ids[row] for row in order], [probe.items.texts[row] for row in order]
     straight = _views(probe.start, probe.items)
     for name, view in _views(probe.start, Items(ids, texts)).items():
-        far = float(np.abs(view - straight[name][order]).max())
+        far = float(np.abs(values_of(view) - values_of(straight[name][order])).max())
         expect(far <= _TOLERANCE, f"the same row of {name!r} for an item wherever it stands, to {_TOLERANCE}", far)
 
 

@@ -14,16 +14,18 @@ import numpy as np
 
 from tithe import registry
 from tithe.errors import ConfigError, LabelError, NeedsError
-from tithe.models import Model, Start, Trainer
+from tithe.models import Model, Start, Trainer, for_task
+from tithe.ragged import Ragged
 from tithe.rng import stream
 from tithe.tasks import Task
 from tithe.testing.clouds import Clouds, CloudStart
 from tithe.testing.conformance import ConformanceError, expect, run_checks
-from tithe.testing.outputs import exclusive, strange_label, sure_outputs
+from tithe.testing.outputs import PLACES, Output, exclusive, has_tags, strange_label, sure_outputs, values_of
 from tithe.testing.tasks import LABELS, main_metric
-from tithe.types import Examples, Floats, Items, Label, View
+from tithe.tokens import places
+from tithe.types import Examples, Floats, Items, Label, View, names_in
 
-_TASKS = ("choice", "multilabel")
+_TASKS = ("choice", "multilabel", "spans")
 _WARM = 0.005
 """How far probabilities of a warm fit may lie from those of a cold one."""
 
@@ -37,8 +39,8 @@ def check_trainer(
 
     Args:
         trainer: a registered name (with settings, if need be), a trainer, or what makes one.
-        task: the task to fit; by default `choice` and, where the trainer does not refuse it with a ConfigError,
-            `multilabel`.
+        task: the task to fit; by default `choice` and, where the trainer does not refuse them with a ConfigError,
+            `multilabel` and `spans`. For spans each item has two tokens, and views are ragged rows of them.
         seed: of the clouds and the streams.
 
     Raises:
@@ -55,7 +57,7 @@ def check_trainer(
     passed: list[str] = []
     for each in tasks:
         meant: Task = registry.build("tasks", each, labels=LABELS) if isinstance(each, str) else each
-        probe = _Probe(part, meant, seed, name)
+        probe = _Probe(for_task(part, meant), meant, seed, name)
         if passed and not probe.accepts():
             continue
         passed = run_checks(part, CHECKS, probe)
@@ -74,7 +76,8 @@ class _Probe:
     @cached_property
     def clouds(self) -> Clouds:
         """A cloud for each of the first labels; where labels go together, for none and two as well."""
-        return Clouds(self.seed, tuple(self.task.decode(sure_outputs(self.task))[:6]))
+        places = PLACES if has_tags(self.task) else None
+        return Clouds(self.seed, tuple(self.task.decode(sure_outputs(self.task))[:6]), places)
 
     @cached_property
     def start(self) -> CloudStart:
@@ -100,7 +103,8 @@ class _Probe:
     def majority(self) -> float:
         """The score of the best single guess for all held items."""
         items, truth = self.held
-        same = (np.repeat(row[None], len(items), axis=0) for row in sure_outputs(self.task))
+        sure = sure_outputs(self.task)
+        same = (sure[np.full(len(items), row)] for row in range(len(sure)))
         return max(main_metric(self.task, truth, output) for output in same)
 
     def accepts(self) -> bool:
@@ -112,20 +116,32 @@ class _Probe:
             return True
         return True
 
-    def sound(self, model: Model, items: Items) -> Floats:
+    def sound(self, model: Model, items: Items) -> Output:
         """Probabilities that keep the promises that hold for every model."""
         proba: Any = model.view("proba", items)
+        if has_tags(self.task):
+            return self._tagged(proba, items)
         expect(isinstance(proba, np.ndarray), "an array of probabilities", type(proba).__name__)
         shape = (len(items), len(self.task.labels))
         expect(proba.shape == shape, f"{shape}, a column for each declared label", proba.shape)
         self._probabilities("proba", proba)
         return np.asarray(proba)
 
+    def _tagged(self, proba: Any, items: Items) -> Ragged:
+        expect(isinstance(proba, Ragged), "ragged rows of probabilities", type(proba).__name__)
+        where, count = places(items), len(self.task.tags)  # type: ignore[attr-defined]  # has_tags
+        same = np.array_equal(proba.splits, where.splits) and np.array_equal(proba.places, where.values)
+        expect(same, "the tokens of tithe.tokens.places(items), with their places", f"{proba.lengths} tokens")
+        shape = (len(where.values), count)
+        expect(proba.values.shape == shape, f"{shape}, a column for each tag", proba.values.shape)
+        self._probabilities("proba", proba.values)
+        return Ragged(proba.values, proba.splits, proba.places)
+
     def _probabilities(self, name: View, proba: Floats) -> None:
         expect(proba.dtype == np.float32, f"float32 for {name!r}", proba.dtype)
         expect(bool(np.isfinite(proba).all()), f"finite numbers in {name!r}", proba)
         expect(bool((proba >= 0).all() and (proba <= 1 + 1e-5).all()), f"{name!r} in [0, 1]", proba)
-        if exclusive(self.task):
+        if has_tags(self.task) or exclusive(self.task):
             far = float(np.abs(proba.sum(axis=-1) - 1).max())
             expect(far < 1e-4, f"rows of {name!r} that add up to 1", f"sums that are up to {far:.2g} off")
 
@@ -137,7 +153,7 @@ class _Probe:
 
     def views(self, model: Model) -> dict[View, Floats]:
         """Copies of all that a model says of the held items."""
-        return {name: np.array(model.view(name, self.held[0])) for name in sorted(model.provides)}
+        return {name: np.array(values_of(model.view(name, self.held[0]))) for name in sorted(model.provides)}
 
     def expect_same(self, first: Mapping[View, Floats], second: Mapping[View, Floats], claim: str) -> None:
         expect(first.keys() == second.keys(), f"{claim}: {', '.join(first)}", ", ".join(second))
@@ -208,14 +224,10 @@ def _is_own(task: Task, label: Label) -> bool:
 
 def _unseen_label(probe: _Probe) -> None:
     examples, last = probe.examples(), probe.task.labels[-1]
-    known = [row for row, label in enumerate(examples.labels) if last != label and last not in _members(label)]
+    known = [row for row, label in enumerate(examples.labels) if last not in names_in(label)]
     labels = [examples.labels[row] for row in known]
     if len(set(labels)) > 1:
         probe.sound(probe.fit(Examples(examples.items.take(np.array(known)), labels)), probe.held[0])
-
-
-def _members(label: Label) -> frozenset[str]:
-    return label if isinstance(label, frozenset) else frozenset()
 
 
 def _same_stream(probe: _Probe) -> None:
@@ -235,7 +247,9 @@ def _mutates_nothing(probe: _Probe) -> None:
     examples = Examples(items, list(labels), [1.0, 0.5] * (len(labels) // 2) + [1.0] * (len(labels) % 2))
     before = examples.digest
     probe.fit(examples, unlabelled=probe.held[0])
-    after = Examples(Items(list(items.ids), list(items.texts)), examples.labels, examples.weights).digest
+    after = Examples(
+        Items(list(items.ids), list(items.texts), tokens=items.tokens), examples.labels, examples.weights
+    ).digest
     expect(before == after, "items, labels and weights left as they were", f"{before} became {after}")
 
 
@@ -267,9 +281,11 @@ def _rolled(labels: Iterable[Label]) -> list[Label]:
 
 def _two_classes(probe: _Probe) -> None:
     examples = probe.examples()
-    rows = np.array([row for row, label in enumerate(examples.labels) if label == examples.labels[0]])
+    # Of spans, one label has two tags where it covers a token of two: only a label without any has one tag.
+    same: Label = () if has_tags(probe.task) else examples.labels[0]
+    rows = np.array([row for row, label in enumerate(examples.labels) if label == same])
     try:
-        given = probe.fit(Examples(examples.items.take(rows), [examples.labels[0]] * len(rows)))
+        given = probe.fit(Examples(examples.items.take(rows), [same] * len(rows)))
     except LabelError:
         return
     expect(False, "a LabelError where all labels are the same", given)
@@ -286,7 +302,7 @@ def _undeclared(probe: _Probe) -> None:
 
 def _weights(probe: _Probe) -> None:
     """Half of the examples tell the truth and half swap two clouds: the model must believe those that weigh more."""
-    two = Clouds(probe.seed, probe.clouds.labels[:2])
+    two = replace(probe.clouds, labels=probe.clouds.labels[:2])
     items, truth = two.draw("train", 20)
     lies = np.arange(len(truth)) // 2 % 2 == 1
     labels = [_other(label, two.labels) if lie else label for label, lie in zip(truth, lies, strict=True)]
@@ -295,7 +311,8 @@ def _weights(probe: _Probe) -> None:
     chance = []
     for weights in (np.where(lies, 0.02, 1.0), np.where(lies, 1.0, 0.02)):
         proba = probe.sound(probe.fit(Examples(items, labels, weights.tolist())), asked)
-        chance.append(float(proba[first, 0].mean() - proba[~first, 0].mean()))
+        column = proba.values[proba.splits[:-1], 1] if isinstance(proba, Ragged) else proba[:, 0]
+        chance.append(float(column[first].mean() - column[~first].mean()))
     claim = "to believe the examples that weigh more: the gap between two clouds positive, then negative"
     expect(chance[0] > 1e-3 and chance[1] < -1e-3, claim, [round(one, 4) for one in chance])
 
@@ -308,8 +325,8 @@ def _warm(probe: _Probe) -> None:
     all_of_them = probe.examples()
     misled = probe.fit(replace(all_of_them, labels=_rolled(all_of_them.labels)))
     for warm in (probe.fit(probe.examples(6)), probe.model, misled):
-        given = probe.sound(probe.fit(all_of_them, warm=warm), probe.held[0])
-        far = float(np.abs(given - probe.sound(probe.model, probe.held[0])).max())
+        given = values_of(probe.sound(probe.fit(all_of_them, warm=warm), probe.held[0]))
+        far = float(np.abs(given - values_of(probe.sound(probe.model, probe.held[0]))).max())
         expect(far <= _WARM, f"the probabilities of a cold fit to {_WARM}, with an earlier model too", far)
 
 

@@ -7,6 +7,7 @@ shard at most. `view.json` is written last: a folder that has it is whole.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from contextlib import suppress
@@ -47,7 +48,7 @@ def lock_of(folder: Path) -> Path:
 
 
 def stored(job: Job, root: Path) -> Array:
-    """(N, ...) the view of a job, read-only, from the folder below `root`; computed where it is not there.
+    """(job.count, ...) the view of a job, read-only, from the folder below `root`; computed where it is not there.
 
     Raises:
         CacheError: a stored file is damaged, or the folder cannot be written.
@@ -62,6 +63,11 @@ def stored(job: Job, root: Path) -> Array:
     return _opened(job, folder)
 
 
+def _row_bytes(array: Array) -> int:
+    """The bytes of a row; an array of tokens may have none."""
+    return array.itemsize * math.prod(array.shape[1:])
+
+
 def _is_whole(folder: Path) -> bool:
     return (folder / "view.json").is_file()
 
@@ -73,18 +79,19 @@ def _make(job: Job, folder: Path) -> None:
         shards.mkdir(parents=True, exist_ok=True)
         remove_parts(folder)
     try:
-        found, done, checked = load_shards(shards, folder), 0, False
+        found, done, made, checked = load_shards(shards, folder), 0, 0, False
         cuts = list(job.shards())
         for number, rows in enumerate(cuts):
             if number not in found:
                 array = job.run(rows)
-                needed = array[:1].nbytes * (2 * len(job.items) - done)  # the shards to come, and the whole
+                # The shards to come, and the whole.
+                needed = _row_bytes(array) * (2 * job.count - made)
                 with writing(folder, needed):
                     if not checked:
                         check_space(folder, needed)
                     checked = True
                     found[number] = save_shard(shards, number, array)
-            done += len(rows)
+            done, made = done + len(rows), made + len(job.at(rows))
             job.tell(done, len(job.items))
         _assemble(job, folder, [(rows, found[number]) for number, rows in enumerate(cuts)])
     except BaseException:
@@ -97,15 +104,15 @@ def _make(job: Job, folder: Path) -> None:
 def _assemble(job: Job, folder: Path, shards: list[tuple[Rows, Path]]) -> None:
     """Brings the shards into the order of the items, one at a time, and writes the record."""
     first = np.load(shards[0][1], allow_pickle=False)
-    shape, target = (len(job.items), *first.shape[1:]), folder / "view.npy"
-    needed = first[:1].nbytes * len(job.items)
+    shape, target = (job.count, *first.shape[1:]), folder / "view.npy"
+    needed = _row_bytes(first) * job.count
     with writing(folder, needed):
         check_space(folder, needed)
         with mapped(target, first.dtype, shape) as whole:
             for rows, path in shards:
                 shard = np.load(path, allow_pickle=False)
                 job.expect(first, shard)
-                whole[rows] = shard
+                whole[job.at(rows)] = shard
         crc = checksum(target)
         record = Record(job.items.digest, job.producer, job.view, shape, first.dtype.str, crc, job.shard_rows)
         with replacing(folder / "view.json") as file:

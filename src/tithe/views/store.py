@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tithe.errors import ConfigError, DataError
+from tithe.ragged import Ragged
+from tithe.tokens import places
 from tithe.types import Items, View
 from tithe.views.disk import locked
 from tithe.views.folder import lock_of, stored
@@ -35,6 +37,7 @@ class ViewStore:
         """A store; the folder is made at the first write. In memory, views are kept as long as the store."""
         self.root = None if root is None else Path(root)
         self._kept: OrderedDict[str, Array] = OrderedDict()
+        self._last_places: tuple[Items, Ragged] | None = None  # several views of one pool follow one another
         self._guard = threading.RLock()
 
     def __repr__(self) -> str:
@@ -77,11 +80,40 @@ class ViewStore:
         if items.base is not None and items.rows is not None:
             whole = self.get(items.base, producer, view, compute, shard_rows=shard_rows, tell=tell)
             return _frozen(whole[items.rows])
-        if len(items) == 0:
-            raise DataError(f"no items to compute the view {view!r} of; give at least one")
-        if shard_rows < 1:
-            raise ConfigError(f"shard_rows must be at least 1; given {shard_rows}")
-        job = Job(items, producer, view, compute, shard_rows, tell or _silent)
+        return self._get(Job(items, producer, view, compute, shard_rows, tell or _silent))
+
+    def get_tokens(
+        self,
+        items: Items,
+        producer: str,
+        view: View,
+        compute: Compute,
+        *,
+        shard_rows: int = 4096,
+        tell: Tell | None = None,
+    ) -> Ragged:
+        """The rows of a view with a row for each token of `tithe.tokens.places(items)`, kept like any other view.
+
+        `compute` gives a `Ragged` of (T, ...) finite numbers for n items. Otherwise as `get`.
+        """
+        if items.base is not None and items.rows is not None:
+            whole = self.get_tokens(items.base, producer, view, compute, shard_rows=shard_rows, tell=tell)
+            return whole[items.rows]
+        tokens = self._places(items)
+        job = Job(items, producer, view, compute, shard_rows, tell or _silent, tokens)
+        return tokens.with_values(self._get(job))
+
+    def _places(self, items: Items) -> Ragged:
+        with self._guard:
+            if self._last_places is None or self._last_places[0] is not items:
+                self._last_places = (items, places(items))
+            return self._last_places[1]
+
+    def _get(self, job: Job) -> Array:
+        if len(job.items) == 0:
+            raise DataError(f"no items to compute the view {job.view!r} of; give at least one")
+        if job.shard_rows < 1:
+            raise ConfigError(f"shard_rows must be at least 1; given {job.shard_rows}")
         with self._guard:
             if job.key in self._kept:
                 self._kept.move_to_end(job.key)
@@ -141,9 +173,9 @@ def _in_memory(job: Job) -> Array:
     for rows in job.shards():
         shard = job.run(rows)
         if out is None:
-            out = np.empty((len(job.items), *shard.shape[1:]), shard.dtype)
+            out = np.empty((job.count, *shard.shape[1:]), shard.dtype)
         job.expect(out, shard)
-        out[rows] = shard
+        out[job.at(rows)] = shard
         done += len(rows)
         job.tell(done, len(job.items))
     assert out is not None  # get() refuses to start without items
