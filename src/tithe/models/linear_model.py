@@ -115,7 +115,7 @@ class LinearModel:
         names = tuple(facts["names"])
         chosen: dict[str, Any] = {k: float("nan") if v is None else v for k, v in facts["chosen"].items()}
         saved = facts["chosen"]["rule"]
-        rule = None if saved is None else Rule(saved["kind"], tuple(saved["values"]))
+        rule = None if saved is None else Rule(saved["kind"], tuple(saved["values"]), saved["least"])
         return cls(
             task,
             start,
