@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from tithe.models.rules import Rule, choose_rule, fit_rule, micro_f1
+from tithe.models.rules import Rule, choose_rule, expected_threshold, fit_rule, micro_f1
 from tithe.rng import stream
 
 
@@ -62,4 +62,39 @@ def test_a_fixed_number_of_labels_is_found() -> None:
     scores = rng.random((300, 6)).astype(np.float32)
     truth = np.argsort(np.argsort(-scores, axis=1), axis=1) < 2
     rule = choose_rule(scores, truth, np.arange(300) % 5)
-    assert rule == Rule("top_k", (2,))
+    assert rule == Rule("top_k", (2,), least=1)
+
+
+def test_the_expected_threshold_has_the_best_f1_to_expect() -> None:
+    proba, _ = made()
+    draws = stream(3, "draws").random((200, *proba.shape)) < proba
+
+    def mean_f1(threshold: float) -> float:
+        guess = proba >= threshold
+        return float(np.mean([micro_f1(guess, draw) for draw in draws]))
+
+    found = expected_threshold(proba)
+    # The ratio of means stands for the mean of ratios: they differ by O(1 / 2400 labels).
+    assert mean_f1(found) >= max(mean_f1(t) for t in np.linspace(0.05, 0.95, 37)) - 1e-3
+    assert found == pytest.approx(mean_f1(found) / 2, abs=0.01)  # Lipton et al. 2014, theorem 1
+
+
+def test_honest_probabilities_keep_the_rule_that_has_nothing_to_fit() -> None:
+    kinds = []
+    for number in range(40):
+        proba, truth = made(100 + number)
+        kinds.append(choose_rule(proba, truth, np.arange(len(proba)) % 5).kind)
+    # Of five rivals one beats two standard errors of five folds by chance in 5 x 6 % of cases at most.
+    assert kinds.count("expected") >= 40 * 0.6
+
+
+def test_where_each_row_has_a_label_each_decision_has_one() -> None:
+    proba = np.array([[0.1, 0.2], [0.05, 0.01]], np.float32)
+    assert Rule("expected", (0.9,), least=1).apply(proba).tolist() == [[False, True], [True, False]]
+    rng = stream(4, "least")
+    many = rng.random((100, 3)).astype(np.float32)
+    truth = many >= many.max(axis=1, keepdims=True)
+    fold = np.arange(100) % 5
+    assert choose_rule(many, truth, fold).least == 1
+    truth[0] = False
+    assert choose_rule(many, truth, fold).least == 0

@@ -5,10 +5,12 @@ from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.strategies.auto import SECOND, Auto
+from tithe.strategies.auto import COVERS, SECOND, Auto
+from tithe.strategies.design import Design
 from tithe.strategies.typiclust import TypiClust
 from tithe.strategies.uncertainty import least_confidence, margin
 from tithe.tasks.choice import Choice
+from tithe.tasks.multilabel import MultiLabel
 
 COUNT = 1000
 IDS = [f"{row:04d}" for row in range(COUNT)]
@@ -104,3 +106,15 @@ def test_the_second_phase_follows_the_task(monkeypatch):
     found = pool(30).with_state(pool(30).answers, (), {}, Choice(("a", "b", "c")))
     assert Auto(apart=1.0).select(found, 10, stream(0)).ids == least_confidence().select(found, 10, stream(0)).ids
     assert Auto(apart=1.0).select(pool(30), 10, stream(0)).ids == margin().select(pool(30), 10, stream(0)).ids
+
+
+def test_on_label_sets_design_takes_over_at_the_second_batch():
+    labels = {one: frozenset("abc"[row % 3]) for row, one in enumerate(IDS[:5])}
+    sets = Pool.from_views(IDS, embeddings=EMBEDDINGS, proba=PROBA, labelled=labels, task=MultiLabel(("a", "b", "c")))
+    assert Auto().select(sets, 20, stream(0)) == Design().select(sets, 20, stream(0))
+    bare = Pool.from_views(IDS, embeddings=EMBEDDINGS, labelled=labels, task=MultiLabel(("a", "b", "c")))
+    assert Auto().select(bare, 5, stream(0)).ids == TypiClust().select(bare, 5, stream(0)).ids
+
+
+def test_tasks_whose_second_phase_covers_have_one():
+    assert SECOND.keys() >= COVERS

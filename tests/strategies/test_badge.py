@@ -4,7 +4,8 @@ import pytest
 from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.strategies import badge
-from tithe.strategies.badge import Badge, _Gradients
+from tithe.strategies.badge import Badge, _Gradients, _minus_guess
+from tithe.tasks.multilabel import MultiLabel
 
 
 def made(count, width, classes, *path):
@@ -23,7 +24,7 @@ def explicit(embeddings, proba):
 def test_factorised_distances_are_those_of_the_explicit_gradients(classes, dtype):
     embeddings, proba = (array.astype(dtype) for array in made(50, 7, classes, "distances"))
     written = explicit(embeddings, proba)
-    gradients = _Gradients(embeddings, proba, np.arange(50))
+    gradients = _Gradients(embeddings, proba, np.arange(50), minus_guess=_minus_guess)
     assert gradients.norms == pytest.approx((written**2).sum(axis=1), rel=1e-5)
     centres = np.array([3, 17, 40])
     expected = ((written[:, None] - written[None, centres]) ** 2).sum(axis=2).min(axis=1)
@@ -33,13 +34,13 @@ def test_factorised_distances_are_those_of_the_explicit_gradients(classes, dtype
 
 def test_the_guessed_label_has_its_minus_one():
     # p = (.7, .3), x = 2: g = (-.6, .6), so the squared norm is .72; without the -1 it would be 2.32.
-    gradients = _Gradients(np.array([[2.0]]), np.array([[0.7, 0.3]]), np.arange(1))
+    gradients = _Gradients(np.array([[2.0]]), np.array([[0.7, 0.3]]), np.arange(1), minus_guess=_minus_guess)
     assert gradients.norms.tolist() == pytest.approx([0.72])
 
 
 def test_sure_items_keep_their_gradients_in_float64():
     proba = np.array([[1 - 1e-12, 1e-12], [1 - 2e-12, 2e-12]])
-    gradients = _Gradients(np.ones((2, 3)), proba, np.arange(2))
+    gradients = _Gradients(np.ones((2, 3)), proba, np.arange(2), minus_guess=_minus_guess)
     assert gradients.norms.tolist() == pytest.approx([6e-24, 24e-24], rel=1e-3)
 
 
@@ -109,3 +110,34 @@ def test_several_picks_share_one_reading_of_the_matrix(monkeypatch):
     pool = Pool.from_views([str(row) for row in range(5000)], embeddings=embeddings, proba=proba)
     Badge().select(pool, 100, stream(0))
     assert len(readings) < 12
+
+
+def test_of_label_sets_the_gradients_are_those_of_the_binary_cross_entropy():
+    embeddings, _ = made(30, 4, 3, "sets")
+    proba = stream(0, "badge", "sets", "proba").random((30, 3)) * 0.98 + 0.01
+    logits, weights = np.log(proba / (1 - proba)), np.zeros((4, 3))
+    guess = (proba >= 0.5).astype(float)
+
+    def loss(row, change):  # of one item, where its logits move by x @ change
+        moved = logits[row] + embeddings[row] @ change
+        return float((np.logaddexp(0, moved) - guess[row] * moved).sum())
+
+    def slope(row):  # by central differences
+        out = np.empty(weights.size)
+        for place in range(weights.size):
+            step = weights.copy().ravel()
+            step[place] = 1e-5
+            step = step.reshape(weights.shape)
+            out[place] = (loss(row, step) - loss(row, -step)) / 2e-5
+        return out
+
+    written = np.array([slope(row) for row in range(30)])
+    ids = [f"{row:02d}" for row in range(30)]
+    pool = Pool.from_views(ids, embeddings=embeddings, proba=proba, task=MultiLabel(("a", "b", "c")))
+    selection = Badge().select(pool, 8, stream(5))
+    rows = [int(one) for one in selection.ids]
+    assert rows[0] == np.linalg.norm(written, axis=1).argmax()
+    assert selection.scores[0] == pytest.approx(np.linalg.norm(written[rows[0]]), rel=1e-4)
+    for place in range(1, 8):
+        nearest = np.linalg.norm(written[rows[:place]] - written[rows[place]], axis=1).min()
+        assert selection.scores[place] == pytest.approx(nearest, rel=1e-3)

@@ -7,6 +7,7 @@ from tithe.errors import ConfigError
 from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.strategies.bald import Bald, PowerBald
+from tithe.tasks.multilabel import MultiLabel
 
 
 def made(count=200, members=5, classes=4):
@@ -93,3 +94,20 @@ def test_beta_nought_is_a_uniform_draw_and_a_huge_one_is_bald():
 def test_a_beta_that_makes_no_sense_is_an_error(beta):
     with pytest.raises(ConfigError, match="beta of 0 or more"):
         PowerBald(beta=beta)
+
+
+def test_of_label_sets_it_is_the_sum_over_the_labels_by_themselves():
+    # Each label is a choice between "applies" and "does not", scored by the formula for a choice.
+    committee, ids = made(60)
+    pairs = [np.stack([committee[:, :, label], 1 - committee[:, :, label]], axis=2) for label in range(4)]
+    expected = np.array([sum(by_hand(pair, row) for pair in pairs) for row in range(60)])
+    pool = Pool.from_views(ids, committee=committee, task=MultiLabel(("a", "b", "c", "d")))
+    selection = Bald().select(pool, 60, stream(0))
+    assert selection.ids == tuple(ids[row] for row in np.argsort(-expected))
+    assert selection.scores == pytest.approx(sorted(expected, reverse=True), abs=1e-7)
+
+
+def test_a_label_that_some_members_alone_rule_out_is_disputed():
+    committee = np.array([[[0.5, 0.5], [0.0, 0.0]], [[0.5, 0.5], [1.0, 0.0]]])
+    pool = Pool.from_views(["vague", "torn"], committee=committee, task=MultiLabel(("a", "b")))
+    assert Bald().select(pool, 2, stream(0)).scores == pytest.approx((math.log(2), 0))

@@ -18,6 +18,7 @@ from tithe.experiment.people import Crowd, Known, crowd_of, in_words
 from tithe.experiment.plan import Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
+from tithe.loop.propose import strategy_of, trainer_of
 from tithe.loop.spending import costs
 from tithe.models import Tell, quiet
 from tithe.models.given import SPEC, GivenStart, read_embeddings
@@ -191,11 +192,15 @@ def forget_worlds() -> None:
 
 
 def warm_up(world: World, plan: Plan) -> None:
-    """Computes all views of all starts before the runs begin, so that no two processes do it and time is told."""
+    """Computes the views that will be used before the runs begin, so that no two processes do it and time is told."""
+    trained = {name for spec in plan.trainers for name in trainer_of(spec, world.task).needs_any}
+    strategies = [strategy_of(spec) for spec in (*plan.strategies, plan.initial_strategy)]
+    strategies += [one.cold for one in strategies if one.cold is not None]
+    asked = {name for one in strategies for name in one.needs}
     for spec in starts_of(plan):
         start = world.workshop.start(spec, world.pool)
-        for name in sorted(start.provides):
-            for items in (world.pool, world.test):
+        for items, names in ((world.pool, trained | asked), (world.test, trained)):
+            for name in sorted(names & start.provides):
                 start.view(name, items)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,10 +12,11 @@ from tithe.types import Floats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Kind = Literal["half", "global", "per_class", "top_k", "count"]
-KINDS: tuple[Kind, ...] = ("half", "global", "per_class", "top_k", "count")
+Kind = Literal["expected", "half", "global", "per_class", "top_k", "count"]
+KINDS: tuple[Kind, ...] = ("expected", "half", "global", "per_class", "top_k", "count")
 
 _FEWEST = 10  # positives that a label needs for a threshold of its own
+_SURE = 2.0  # standard errors by which another kind has to beat `expected`
 _GRID = np.linspace(0.05, 0.95, 37, dtype=np.float32)
 
 
@@ -23,16 +24,26 @@ _GRID = np.linspace(0.05, 0.95, 37, dtype=np.float32)
 class Rule:
     """How probabilities (n, L) become sets.
 
-    `half`: p >= .5. `global`: p >= one fitted threshold. `per_class`: a threshold for each label. `top_k`: the k most
-    probable labels. `count`: as many of the most probable as the probabilities add up to, rounded.
+    `expected`: p >= the threshold that promises the best micro F1 if the probabilities are right. `half`: p >= .5.
+    `global`: p >= the threshold that was best on labelled rows. `per_class`: one such for each label. `top_k`: the k
+    most probable labels. `count`: as many of the most probable as the probabilities add up to, rounded. Where `least`
+    is 1, a row of which nothing is decided gets its most probable label.
     """
 
     kind: Kind = "half"
     values: tuple[float, ...] = (0.5,)
+    least: int = 0
 
     def apply(self, proba: Floats) -> NDArray[np.bool_]:
         """(n, L) which labels are decided for."""
-        if self.kind in ("half", "global", "per_class"):
+        chosen = self._above(proba)
+        if self.least:
+            bare = np.flatnonzero(~chosen.any(axis=1))
+            chosen[bare, proba[bare].argmax(axis=1)] = True
+        return chosen
+
+    def _above(self, proba: Floats) -> NDArray[np.bool_]:
+        if self.kind in ("expected", "half", "global", "per_class"):
             return np.asarray(proba >= np.asarray(self.values, proba.dtype))
         rank = np.argsort(np.argsort(-proba, axis=1, kind="stable"), axis=1)
         if self.kind == "top_k":
@@ -41,7 +52,12 @@ class Rule:
 
 
 def fit_rule(kind: Kind, proba: Floats, truth: NDArray[np.bool_]) -> Rule:
-    """The rule of this kind with the best micro F1 on these rows (per class: the best F1 of each label)."""
+    """The rule of this kind with the best micro F1 on these rows (per class: the best F1 of each label).
+
+    `expected` does not look at the truth.
+    """
+    if kind == "expected":
+        return Rule("expected", (expected_threshold(proba),))
     if kind == "half":
         return Rule()
     if kind == "count":
@@ -65,7 +81,11 @@ def fit_rule(kind: Kind, proba: Floats, truth: NDArray[np.bool_]) -> Rule:
 
 
 def choose_rule(proba: Floats, truth: NDArray[np.bool_], fold: NDArray[np.int64]) -> Rule:
-    """The kind whose fitted rules do best on folds that they were not fitted on, fitted on all rows.
+    """`expected`, or another kind whose fitted rules are surely better on folds that they were not fitted on.
+
+    Surely: by two standard errors over the folds. The best of five rules by a hundred asked rows is often worse by
+    three points of F1 on others; one that follows from calibrated probabilities has nothing to fit (docs/log.md). Where
+    each of the rows has a label, so has each that is decided.
 
     Args:
         proba: (n, L) held-out probabilities.
@@ -74,15 +94,39 @@ def choose_rule(proba: Floats, truth: NDArray[np.bool_], fold: NDArray[np.int64]
     """
     if (fold >= 0).sum() < 2 * _FEWEST:
         return Rule()
-    scores = []
-    for kind in KINDS:
-        guess = np.zeros_like(truth)
-        for number in np.unique(fold[fold >= 0]):
-            test = fold == number
-            guess[test] = fit_rule(kind, proba[~test], truth[~test]).apply(proba[test])
-        judged = fold >= 0
-        scores.append(micro_f1(guess[judged], truth[judged]))
-    return fit_rule(KINDS[int(np.argmax(scores))], proba, truth)
+    least = int(truth.any(axis=1).all())
+    tests = [fold == number for number in np.unique(fold[fold >= 0])]
+
+    def judged(kind: Kind) -> NDArray[np.float64]:
+        rules = [replace(fit_rule(kind, proba[~test], truth[~test]), least=least) for test in tests]
+        return np.array(
+            [micro_f1(rule.apply(proba[test]), truth[test]) for rule, test in zip(rules, tests, strict=True)]
+        )
+
+    plain, best, most = judged("expected"), KINDS[0], 0.0
+    for kind in KINDS[1:]:
+        gains = judged(kind) - plain
+        error = float(gains.std(ddof=1)) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
+        if gains.mean() > max(most, _SURE * error):
+            best, most = kind, float(gains.mean())
+    return replace(fit_rule(best, proba, truth), least=least)
+
+
+def expected_threshold(proba: Floats) -> float:
+    """The threshold whose micro F1 on rows with these probabilities (n, L) is the best to expect.
+
+    Of the labels above a threshold the sum of p applies, and of all the sum of all p: F1 is twice the first by the
+    number above plus the second. About half of the F1 that it promises.
+
+    Source: Lipton, Elkan and Naryanaswamy 2014, Optimal Thresholding of Classifiers to Maximize F1 Measure (plug-in,
+    over the labels of all rows together).
+
+    >>> expected_threshold(np.array([[0.9, 0.5], [0.8, 0.1]]))
+    0.5
+    """
+    falling = np.sort(proba, axis=None)[::-1].astype(np.float64)
+    hits = np.cumsum(falling)
+    return float(falling[int(np.argmax(2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])))])
 
 
 def micro_f1(guess: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tithe.pool import Pool
 from tithe.strategies import WHOLE_ITEMS
-from tithe.strategies.blocks import Blocks, block_rows, scaled
+from tithe.strategies.blocks import Blocks, Prepare, block_rows, scaled
+from tithe.strategies.multilabel import by_itself
 from tithe.strategies.ranking import wanted
 from tithe.types import Floats, Rows, Selection, View
 
@@ -28,9 +29,9 @@ class Badge:
     """k-means++ over gradient embeddings; the score of an item is its distance to the picks before it.
 
     The gradient of the last layer at the predicted label is g = (p - onehot(argmax p)) ⊗ x, with p the row of `proba`
-    and x the row of `embeddings`. The first pick is the longest gradient; each further one is drawn with probability
-    proportional to the squared distance to the nearest pick. Labelled items are no centres. Once every distance is 0
-    the rest is drawn uniformly.
+    and x the row of `embeddings`; of label sets it is (p - guess) ⊗ x, the guess 1 where p >= .5. The first pick is the
+    longest gradient; each further one is drawn with probability proportional to the squared distance to the nearest
+    pick. Labelled items are no centres. Once every distance is 0 the rest is drawn uniformly.
 
     Source: Ash, Zhang, Krishnamurthy, Langford and Agarwal 2020, Deep Batch Active Learning by Diverse, Uncertain
     Gradient Lower Bounds, algorithm 1.
@@ -55,7 +56,12 @@ class Badge:
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates by k-means++ over their gradients."""
         n, rows = wanted(pool, n), pool.candidates
-        gradients = _Gradients(np.asarray(pool.view("embeddings")), np.asarray(pool.view("proba")), rows)
+        gradients = _Gradients(
+            np.asarray(pool.view("embeddings")),
+            np.asarray(pool.view("proba")),
+            rows,
+            minus_guess=_minus_set if by_itself(pool) else _minus_guess,
+        )
         picks, scores = _plus_plus(gradients, n, rng)
         if len(picks) < n:
             rest = rng.permutation(np.setdiff1d(np.arange(len(rows)), picks))[: n - len(picks)]
@@ -64,12 +70,12 @@ class Badge:
 
 
 class _Gradients:
-    """The gradients g = a ⊗ x of all candidates, as their two factors; a = p - onehot(argmax p)."""
+    """The gradients g = a ⊗ x of all candidates, as their two factors; a = `minus_guess`(p)."""
 
-    def __init__(self, embeddings: NDArray[Any], proba: NDArray[Any], rows: Rows) -> None:
+    def __init__(self, embeddings: NDArray[Any], proba: NDArray[Any], rows: Rows, *, minus_guess: Prepare) -> None:
         step = block_rows(embeddings.shape[1] + proba.shape[1])
         self.inputs, self.factor = scaled(embeddings, rows, step=step, centred=False)
-        self.errors = Blocks(proba, rows, step, _minus_guess)
+        self.errors = Blocks(proba, rows, step, minus_guess)
         self.norms = np.empty(len(rows), np.float32)  # squared
         for place, x, a in self.blocks():
             self.norms[place] = np.einsum("nd,nd->n", x, x) * np.einsum("nc,nc->n", a, a)
@@ -95,6 +101,12 @@ class _Gradients:
 def _minus_guess(proba: NDArray[Any]) -> NDArray[Any]:
     """p - onehot(argmax p), in place. In the precision of `proba`: 1 - p may be tiny."""
     proba[np.arange(len(proba)), proba.argmax(axis=1)] -= 1
+    return proba
+
+
+def _minus_set(proba: NDArray[Any]) -> NDArray[Any]:
+    """p - [p >= .5], in place: the slope of the binary cross-entropy summed over the labels."""
+    np.subtract(proba, proba >= 0.5, out=proba)
     return proba
 
 

@@ -12,6 +12,7 @@ from tithe.errors import ConfigError
 from tithe.pool import Pool
 from tithe.strategies import WHOLE_ITEMS
 from tithe.strategies.blocks import block_rows
+from tithe.strategies.multilabel import by_itself
 from tithe.strategies.ranking import largest, wanted
 from tithe.types import Rows, Selection, View
 
@@ -26,7 +27,7 @@ class Bald:
     """The largest mutual information between an item's label and the model; ties go to the smaller id.
 
     The entropy of the mean of the members' predictions less the mean of their entropies, in nats: what one expects to
-    learn of the model from the answer.
+    learn of the model from the answer. Of label sets, summed over the labels, each of which applies or not.
 
     Source: Houlsby, Huszár, Ghahramani and Lengyel 2011, Bayesian Active Learning for Classification and Preference
     Learning; Gal, Islam and Ghahramani 2017, Deep Bayesian Active Learning with Image Data.
@@ -46,7 +47,7 @@ class Bald:
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """The n candidates of the largest mutual information. Draws nothing."""
         n, rows = wanted(pool, n), pool.candidates
-        scores = mutual_information(pool.view("committee"), rows)
+        scores = mutual_information(pool.view("committee"), rows, by_itself(pool))
         best = largest(scores, n)
         return pool.pick(rows[best], scores[best], "the committee disagrees")
 
@@ -82,7 +83,7 @@ class PowerBald:
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n candidates drawn by their mutual information, in the order of the draw."""
         n, rows = wanted(pool, n), pool.candidates
-        scores = mutual_information(pool.view("committee"), rows)
+        scores = mutual_information(pool.view("committee"), rows, by_itself(pool))
         keys = rng.gumbel(size=len(rows))
         if self.beta:
             told = scores > 0
@@ -92,14 +93,17 @@ class PowerBald:
         return pool.pick(rows[best], scores[best], "drawn where the committee disagrees")
 
 
-def mutual_information(committee: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
-    """(n,) in nats, 0 or more, of these rows of a committee (m, N, C)."""
+def mutual_information(committee: NDArray[Any], rows: Rows, sets: bool = False) -> NDArray[np.float64]:
+    """(n,) in nats, 0 or more, of these rows of a committee (m, N, C); `sets` where each column is by itself."""
     members, _, classes = committee.shape
     scores, step = np.empty(len(rows)), block_rows(members * classes)
     for start in range(0, len(rows), step):
         block = committee[:, rows[start : start + step]].astype(np.float64)  # (m, rows, C)
         mean = block.mean(axis=0)
-        scores[start : start + step] = _entropy(mean) - _entropy(block).mean(axis=0)
+        gained = _entropy(mean) - _entropy(block).mean(axis=0)
+        if sets:
+            gained += _entropy(1.0 - mean) - _entropy(1.0 - block).mean(axis=0)
+        scores[start : start + step] = gained
     scores[scores < 1e-9] = 0.0  # what rounding leaves where all members agree
     return scores
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies import WHOLE_ITEMS
 from tithe.strategies.blocks import Blocks, block_rows, scaled
 from tithe.strategies.k_means import squared_distances
 from tithe.strategies.random import Random
@@ -51,7 +50,7 @@ class Cal:
     neighbours: int = 10
     needs: ClassVar[frozenset[View]] = frozenset({"embeddings", "proba"})
     cold: ClassVar[None] = None
-    tasks: ClassVar[frozenset[str]] = WHOLE_ITEMS
+    tasks: ClassVar[frozenset[str]] = frozenset({"choice"})
 
     def __post_init__(self) -> None:
         if not isinstance(self.neighbours, int) or self.neighbours < 1:

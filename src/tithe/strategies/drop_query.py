@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.pool import Pool
-from tithe.strategies import WHOLE_ITEMS
 from tithe.strategies.blocks import block_rows, scaled
 from tithe.strategies.k_means import clustered, members
 from tithe.strategies.ranking import largest, wanted
@@ -45,7 +44,7 @@ class DropQuery:
 
     needs: ClassVar[frozenset[View]] = frozenset({"committee", "embeddings"})
     cold: ClassVar[None] = None
-    tasks: ClassVar[frozenset[str]] = WHOLE_ITEMS
+    tasks: ClassVar[frozenset[str]] = frozenset({"choice"})
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
         """n disputed candidates, those nearest to the centres of their clusters."""

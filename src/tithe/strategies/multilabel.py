@@ -90,6 +90,11 @@ class Lci:
         return pool.pick(pool.candidates[best], scores[best], "a strange number of labels")
 
 
+def by_itself(pool: Pool) -> bool:
+    """Whether each column of `proba` is a label by itself, that applies or not; a pool without a task is a choice."""
+    return pool.task is not None and pool.task.name in MULTILABEL
+
+
 def probabilities(pool: Pool) -> NDArray[Any]:
     """(N, L) the view `proba`.
 
