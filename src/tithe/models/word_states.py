@@ -15,7 +15,7 @@ from tithe.ragged import Ragged
 from tithe.tokens import places
 from tithe.types import Items
 
-RECIPE = "tokens: mean of pieces half way up, windows of 256 by 128, float16, v1"
+RECIPE = "tokens: mean of pieces half way up, windows, float16, v1"
 """Part of the name that the view is stored under: another recipe is another view."""
 
 _BATCH = 32
@@ -25,14 +25,13 @@ _OVERLAP = 64  # pieces; in a window's half of an overlap its own state stands, 
 def word_states(tokenizer: Any, model: Any, items: Items, most: int) -> Ragged:
     """(T, width) float16: the mean state of the pieces that overlap each token of `tithe.tokens.places(items)`.
 
-    `most` is how many pieces the model takes at once; a longer text is read in overlapping windows, and each piece
-    counts in the window where it stands farthest from an end. A token without a piece (an odd character) is a row of
-    zeros.
+    A text with more than `most` pieces, the special ones included, is read in overlapping windows; each piece counts in
+    the window where it stands farthest from an end. A token without a piece (an odd character) is a row of zeros.
     """
     import torch
 
     where = places(items)
-    total = np.zeros((len(where.values), model.config.hidden_size), np.float32)
+    total: NDArray[np.float32] | None = None
     count = np.zeros(len(where.values), np.float32)
     with torch.inference_mode():
         for start in range(0, len(items), _BATCH):
@@ -53,6 +52,8 @@ def word_states(tokenizer: Any, model: Any, items: Items, most: int) -> Ragged:
                 fed = {name: tensor[part] for name, tensor in batch.items()}
                 layers = model(**fed, output_hidden_states=True).hidden_states
                 states = layers[len(layers) // 2].numpy()
+                if total is None:
+                    total = np.zeros((len(where.values), states.shape[2]), np.float32)
                 for number, row in enumerate(states, start=window):
                     used = _used(offsets, owner, number)
                     text = int(owner[number])
@@ -61,6 +62,7 @@ def word_states(tokenizer: Any, model: Any, items: Items, most: int) -> Ragged:
                     fits = token < end
                     np.add.at(total, token[fits], row[used][fits])
                     np.add.at(count, token[fits], 1)
+    assert total is not None  # the store asks for some items at a time, never for none
     total /= np.maximum(count, 1)[:, None]
     return where.with_values(total.astype(np.float16))
 
