@@ -46,6 +46,7 @@ def pool():
         ("drop_query", 1.5),  # k-means holds up to 4000 items
         ("discriminative", 1.0),
         ("density", 0.9),
+        ("design", 2.0),  # 8192 items in float32 and scaled, whatever the size of the pool
         ("balanced_margin", 0.9),
         ("mix", 0.9),
     ],
