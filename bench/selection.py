@@ -1,8 +1,9 @@
-"""Measures the speed and the memory of selection, beside scikit-activeml on the same arrays.
+"""Measures the speed and the memory of selection, beside scikit-activeml and small-text on the same arrays.
 
     python bench/selection.py --quick
     python bench/selection.py --large --peer-python /path/to/python-with-scikit-activeml
     python bench/selection.py --more --large --out bench/results/selection-more.json
+    python bench/selection.py --only margin,k_center,cal --peer-python ... --out bench/results/selection-peers.json
 
 Each measurement is a fresh process with the same number of threads, so that its peak memory is its own. Arrays are made
 from a seed in that process: a mixture of Gaussians with rows of length 1, the probabilities of a linear model, and for
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -25,9 +27,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from small_text_peer import KNOWN, small_text
+
 CHOOSE, LABELLED, WIDTH, CLOUDS = 100, 100, 384, 100
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PAIRS = [
+    ("least_confidence", 50),
     ("entropy", 8),
     ("entropy", 50),
     ("margin", 50),
@@ -46,14 +51,23 @@ MORE = [
     "cal",
     "drop_query",
     "discriminative",
+    "cvirs",
     "density",
     "balanced_margin",
     "mix",
 ]
-ALONE = {"power_bald", "cluster_margin", "density", "balanced_margin", "mix"}  # scikit-activeml 1.0.1 has no such
+ALONE = {
+    "cvirs",
+    "power_bald",
+    "cluster_margin",
+    "density",
+    "balanced_margin",
+    "mix",
+}  # scikit-activeml 1.0.1 has no such
 SMALL = {"probcover": 10_000}  # the peer's matrices of N x N would not fit
 MEMBERS = 10
 COMMITTEE = {"bald", "power_bald", "drop_query"}
+MOST_S, MOST_BYTES = 120, 12 << 30  # a peer that takes more is tried with a quarter of the items
 
 
 def main() -> int:
@@ -63,21 +77,28 @@ def main() -> int:
         print(json.dumps(measure(**json.loads(options.child))))
         return 0
     rows, count = [], 2000 if options.quick else options.n
-    has_peer = peer_version(options.peer_python)
+    has_peer = peer_version(options.peer_python, "scikit-activeml")
+    has_small = peer_version(options.peer_python, "small-text")
     if not has_peer:
         print(
             f"scikit-activeml is not installed for {options.peer_python}: its columns stay empty (--peer-python PATH)"
         )
-    for strategy, classes in [(name, 8) for name in MORE] if options.more else PAIRS:
+    others = [(name, 8) for name in MORE]
+    pairs = [one for one in PAIRS + others if one[0] in options.only.split(",")] if options.only else PAIRS
+    for strategy, classes in others if options.more and not options.only else pairs:
         few = min(count, SMALL.get(strategy, count))
-        rows.append(compare(options, strategy, few, classes, peer=bool(has_peer) and strategy not in ALONE))
+        peers = (["peer"] if has_peer and strategy not in ALONE else []) + (
+            ["small-text"] if has_small and strategy in KNOWN else []
+        )
+        rows.append(compare(options, strategy, few, classes, peers=peers))
     for large in (100_000, 1_000_000) if options.large else ():
-        rows += [compare(options, strategy, large, 50, peer=False) for strategy in (MORE if options.more else LARGE)]
+        rows += [compare(options, strategy, large, 50, peers=[]) for strategy in (MORE if options.more else LARGE)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.threads} used",
         "python": platform.python_version(),
         "peer": has_peer,
+        "small-text": has_small,
         "choose": CHOOSE,
         "labelled": LABELLED,
         "width": WIDTH,
@@ -95,6 +116,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=20_000, help="items for the comparison (default 20000)")
     parser.add_argument("--large", action="store_true", help="ours at 100 000 and 1 000 000 items too (4 GB of memory)")
     parser.add_argument("--more", action="store_true", help="the other strategies, of issue 3")
+    parser.add_argument(
+        "--only", default="", help="the comparison for these strategies, of both lists, split at commas"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads for both (default 1)")
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has scikit-activeml")
     parser.add_argument("--out", type=Path, default=Path("bench/results/selection.json"))
@@ -102,29 +126,46 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def peer_version(python: str) -> str:
-    """The version of scikit-activeml there, or nothing."""
-    code = "from importlib.metadata import version; print(version('scikit-activeml'))"
+def peer_version(python: str, package: str) -> str:
+    """The version of a package there, or nothing."""
+    code = f"from importlib.metadata import version; print(version({package!r}))"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def compare(options: argparse.Namespace, strategy: str, count: int, classes: int, *, peer: bool) -> dict[str, Any]:
+def compare(
+    options: argparse.Namespace, strategy: str, count: int, classes: int, *, peers: list[str]
+) -> dict[str, Any]:
     """One row of the table."""
     job = {"strategy": strategy, "count": count, "classes": classes}
     ours = child(options, sys.executable, {**job, "who": "tithe"})
     row: dict[str, Any] = {**job, "tithe": ours, "ours/floor": round(ours["seconds"] / ours["floor_s"], 3)}
-    if peer:
-        row["peer"] = child(options, options.peer_python, {**job, "who": "peer"})
-        row["times faster"] = round(row["peer"]["seconds"] / ours["seconds"], 1)
     if options_first(options):
         print(f"{'strategy':<16}{'N':>9}{'C':>4}{'seconds':>9}{'extra MB':>10}{'floor s':>9}{'/floor':>8}", end="")
-        print(f"{'peer s':>9}{'peer MB':>9}{'faster':>8}")
+        print(f"{'peer':>12}{'N':>8}{'peer s':>9}{'peer MB':>9}{'faster':>8}")
     print(f"{strategy:<16}{count:>9}{classes:>4}{ours['seconds']:>9.3f}{ours['extra_mb']:>10.1f}", end="")
-    print(f"{ours['floor_s']:>9.2f}{row['ours/floor']:>8.2f}", end="")
-    if peer:
-        print(f"{row['peer']['seconds']:>9.2f}{row['peer']['extra_mb']:>9.0f}{row['times faster']:>7.0f}x", end="")
+    print(f"{ours['floor_s']:>9.2f}{row['ours/floor']:>8.2f}", end="", flush=True)
+    for who in peers:
+        row[who] = capped(options, {**job, "who": who})
+        same = ours
+        if row[who]["count"] != count:  # ours again, at the number that the peer can do
+            same = row[who]["tithe"] = child(
+                options, sys.executable, {**job, "count": row[who]["count"], "who": "tithe"}
+            )
+        row[who]["times faster"] = round(row[who]["seconds"] / same["seconds"], 1)
+        print(f"{who:>12}{row[who]['count']:>8}{row[who]['seconds']:>9.2f}{row[who]['extra_mb']:>9.0f}", end="")
+        print(f"{row[who]['times faster']:>7.1f}x", end="", flush=True)
     print(flush=True)
     return row
+
+
+def capped(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+    """A peer's measurement, with a quarter of the items for as long as it takes too much time or memory."""
+    count = int(job["count"])
+    while True:
+        try:
+            return {**child(options, options.peer_python, {**job, "count": count}), "count": count}
+        except (subprocess.TimeoutExpired, MemoryError):
+            count //= 4
 
 
 def options_first(options: argparse.Namespace) -> bool:
@@ -138,7 +179,15 @@ def child(options: argparse.Namespace, python: str, job: dict[str, Any]) -> dict
     """The measurement of a fresh process."""
     env = {**os.environ, **dict.fromkeys(THREADS, str(options.threads))}
     command = [python, __file__, "--child", json.dumps(job)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    limits: dict[str, Any] = {}
+    if job["who"] != "tithe":
+        limits = {
+            "timeout": 2 * MOST_S,  # with the imports and the arrays
+            "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES)),
+        }
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, **limits)
+    if limits and (done.returncode < 0 or "MemoryError" in done.stderr):
+        raise MemoryError
     if done.returncode:
         raise SystemExit(f"the measurement {job} failed:\n{done.stderr}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -147,7 +196,7 @@ def child(options: argparse.Namespace, python: str, job: dict[str, Any]) -> dict
 
 def measure(*, who: str, strategy: str, count: int, classes: int) -> dict[str, float]:
     """Seconds, extra MB at the peak and the floor of one selection."""
-    make: Callable[..., Callable[[], list[Any]]] = ours if who == "tithe" else peers
+    make: Callable[..., Callable[[], list[Any]]] = {"tithe": ours, "peer": peers, "small-text": small}[who]
     make(strategy, *arrays(300, classes, strategy in COMMITTEE))()  # imports and first calls are not what is measured
     points, *others = arrays(count, classes, strategy in COMMITTEE)
     call = make(strategy, points, *others)
@@ -209,10 +258,14 @@ def ours(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) -
     from tithe.rng import stream
 
     ids = [f"item-{row:07d}" for row in range(len(points))]
-    labels = {ids[row]: str(row % 3) for row in range(LABELLED)}
+    labels: dict[str, Any] = {ids[row]: str(row % 3) for row in range(LABELLED)}
+    task, width = None, proba.shape[1]
+    if strategy == "cvirs":
+        task = build("tasks", "multilabel", labels=tuple(map(str, range(width))))
+        labels = {ids[row]: frozenset({str(row % width), str((row + 1) % width)}) for row in range(LABELLED)}
 
     def call() -> list[Any]:
-        pool = Pool.from_views(ids, embeddings=points, proba=proba, committee=committee, labelled=labels)
+        pool = Pool.from_views(ids, embeddings=points, proba=proba, committee=committee, labelled=labels, task=task)
         return list(build("strategies", strategy).select(pool, CHOOSE, stream(0, "bench")).ids)
 
     return call
@@ -222,7 +275,7 @@ def peers(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) 
     """The same choice by scikit-activeml; its classifier computes the same probabilities.
 
     Its GreedyBALD is given the committee, as ours is. Its DropQuery makes its own five predictions under dropout. Its
-    DiscriminativeAL fits once, on all items (ours: ten times, on drawn ones).
+    DiscriminativeAL fits once, on all items (ours: ten times, on drawn ones, as the paper and small-text do).
     """
     import numpy as np
 
@@ -248,6 +301,7 @@ def peers(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) 
     model.classes_ = np.arange(proba.shape[1])
     trained = {"clf": model, "fit_clf": False}
     by_name: dict[str, tuple[Any, dict[str, Any]]] = {
+        "least_confidence": (pool.UncertaintySampling(method="least_confident", random_state=0), trained),
         "entropy": (pool.UncertaintySampling(method="entropy", random_state=0), trained),
         "margin": (pool.UncertaintySampling(method="margin_sampling", random_state=0), trained),
         "k_center": (pool.CoreSet(random_state=0), {}),
@@ -268,6 +322,11 @@ def peers(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) 
     }
     query, extra = by_name[strategy]
     return lambda: list(query.query(X=points, y=labels, batch_size=CHOOSE, **extra))
+
+
+def small(strategy: str, points: Any, proba: Any, weights: Any, committee: Any) -> Callable[[], list[Any]]:
+    """The same choice by small-text."""
+    return small_text(strategy, points, proba, committee, choose=CHOOSE, labelled=LABELLED)
 
 
 def regression() -> Any:
