@@ -117,7 +117,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--large", action="store_true", help="ours at 100 000 and 1 000 000 items too (4 GB of memory)")
     parser.add_argument("--more", action="store_true", help="the other strategies, of issue 3")
     parser.add_argument(
-        "--only", default="", help="the comparison for these strategies, of both lists, split at commas"
+        "--only", default="", help="these strategies alone, of both lists, split at commas"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads for both (default 1)")
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has scikit-activeml")
