@@ -91,22 +91,27 @@ def main() -> int:
             ["small-text"] if has_small and strategy in KNOWN else []
         )
         rows.append(compare(options, strategy, few, classes, peers=peers))
+        write(options, rows, {"peer": has_peer, "small-text": has_small})
     for large in (100_000, 1_000_000) if options.large else ():
         rows += [compare(options, strategy, large, 50, peers=[]) for strategy in (MORE if options.more else LARGE)]
+        write(options, rows, {"peer": has_peer, "small-text": has_small})
+    print(f"written: {options.out}")
+    return 0
+
+
+def write(options: argparse.Namespace, rows: list[dict[str, Any]], versions: dict[str, str]) -> None:
+    """The results so far: a run that is stopped keeps what it has measured."""
     options.out.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.threads} used",
         "python": platform.python_version(),
-        "peer": has_peer,
-        "small-text": has_small,
+        **versions,
         "choose": CHOOSE,
         "labelled": LABELLED,
         "width": WIDTH,
         "rows": rows,
     }
     options.out.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written: {options.out}")
-    return 0
 
 
 def read_options() -> argparse.Namespace:
@@ -116,9 +121,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=20_000, help="items for the comparison (default 20000)")
     parser.add_argument("--large", action="store_true", help="ours at 100 000 and 1 000 000 items too (4 GB of memory)")
     parser.add_argument("--more", action="store_true", help="the other strategies, of issue 3")
-    parser.add_argument(
-        "--only", default="", help="these strategies alone, of both lists, split at commas"
-    )
+    parser.add_argument("--only", default="", help="these strategies alone, of both lists, split at commas")
     parser.add_argument("--threads", type=int, default=1, help="threads for both (default 1)")
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has scikit-activeml")
     parser.add_argument("--out", type=Path, default=Path("bench/results/selection.json"))
@@ -151,9 +154,9 @@ def compare(
             same = row[who]["tithe"] = child(
                 options, sys.executable, {**job, "count": row[who]["count"], "who": "tithe"}
             )
-        row[who]["times faster"] = round(row[who]["seconds"] / same["seconds"], 1)
+        row[who]["times faster"] = round(row[who]["seconds"] / same["seconds"], 2)
         print(f"{who:>12}{row[who]['count']:>8}{row[who]['seconds']:>9.2f}{row[who]['extra_mb']:>9.0f}", end="")
-        print(f"{row[who]['times faster']:>7.1f}x", end="", flush=True)
+        print(f"{row[who]['times faster']:>7.2f}x", end="", flush=True)
     print(flush=True)
     return row
 
