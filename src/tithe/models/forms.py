@@ -2,7 +2,7 @@
 
 A word's form is the set of its spelling, prefixes, suffixes, shape and a few flags, weighted by rarity; its company is
 the words beside it. Both go through a truncated SVD, so that a token's features are one dense row, the same wherever
-its type stands. The company alone is worth ten points of entity F1 to a tagger without an encoder (docs/log.md).
+its type stands. Company helps beside an encoder, and most without one (docs/log.md).
 
 Source: Deerwester et al. 1990 (LSA); Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization.
 """
@@ -55,7 +55,7 @@ class Forms:
 
     @classmethod
     def of(cls, items: Items, seed: int) -> Forms:
-        """Learns from the tokens of texts. Cost: 10 s for the 200,000 tokens and 24,000 types of CoNLL-2003.
+        """Learns from the tokens of texts. Cost: linear in tokens and in types; seconds for 24,000 types.
 
         Raises DataError where there is no token at all.
         """

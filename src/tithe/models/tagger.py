@@ -44,7 +44,7 @@ _SEARCH_TOLERANCE = 3e-2
 class Tagger:
     """A CRF on frozen views of tokens; its penalty and temperature come from cross-validation on labelled sentences.
 
-    Cost: 1,000 sentences of CoNLL-2003 take about 5 s on one core with the search, 14,041 about 2 minutes.
+    Cost: O(tokens x tags x (features + tags)) a step; some seconds for 1,000 sentences of nine tags, search included.
     """
 
     @property

@@ -1,7 +1,7 @@
 """What an encoder says of each word in its sentence: the states of its word pieces, half way up, averaged.
 
-The layer half way up is the best one alone for entities (MiniLM's third of six on CoNLL-2003: entity F1 .75 with 1,000
-labelled sentences, the last layer .62), and others beside it add nothing (docs/log.md).
+Of MiniLM's six layers the third was the best one alone for the entities of CoNLL-2003, by far better than the last, and
+others beside it added nothing (docs/log.md).
 """
 
 from __future__ import annotations
