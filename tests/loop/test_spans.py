@@ -147,3 +147,15 @@ def test_stop_rules_see_the_rounds_of_spans(items: Items, frequencies: str) -> N
     for _ in range(8):
         learner.tell({one.id: gold[one.id] for one in learner.ask(10)})
     assert "predictions have settled" in (learner.stopped or "")
+
+
+def test_the_stop_set_is_compared_token_by_token(items: Items, frequencies: str) -> None:
+    learner = learner_of(items, stop=("stabilising(threshold=0.99, window=1)",))
+    gold = dict(zip(items.ids, items.gold, strict=True))
+    for _ in range(3):
+        learner.tell({item.id: gold[item.id] for item in learner.ask(30)})
+    learner.ask(1)
+    guesses = learner.history[-1].guesses
+    assert guesses is not None
+    assert guesses.shape == (sum(len(one) for one in items.tokens or ()),), "the stop set is the whole of a small pool"
+    assert set(np.unique(guesses)) <= set(range(len(learner.task.tags)))

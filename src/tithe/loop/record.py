@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tithe.log import Snapshot
 from tithe.loop.propose import Round, task_of
@@ -12,9 +12,13 @@ from tithe.models import Model
 from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.stopping import Record
+from tithe.tasks.spans import Spans
 
 if TYPE_CHECKING:
-    from tithe.types import Rows
+    from numpy.typing import NDArray
+
+    from tithe.tasks import Task
+    from tithe.types import Label, Rows
 
 _STOP_SET = 2000  # Bloodgood and Vijay-Shanker found 2,000 enough for a stable agreement
 
@@ -64,12 +68,19 @@ def _watched(record: Record, found: Round, model: Model, seed: int) -> Record:
 
     rows = _stop_set(found.pool, seed)
     output = found.pool.view("proba")[rows]
-    guesses = np.asarray(model.task.encode(model.decide(output)))
+    guesses = _encoded(model.task, model.decide(output), output)
     unlabelled = np.flatnonzero(~np.isin(rows, found.pool.labelled))
     if not len(unlabelled):
         return replace(record, guesses=guesses)
     left = float(model.task.uncertainty(output[unlabelled], "entropy").mean())
     return replace(record, guesses=guesses, uncertainty=left)
+
+
+def _encoded(task: Task, decided: Sequence[Label], output: Any) -> NDArray[Any]:
+    """Decisions as an array that two models' are compared by: of spans the tag of each token."""
+    import numpy as np
+
+    return task.tag(decided, output).values if isinstance(task, Spans) else np.asarray(task.encode(decided))
 
 
 def _stop_set(pool: Pool, seed: int) -> Rows:

@@ -17,8 +17,8 @@ class Record:
     `cost` is of all answers so far, in the task's unit; `labelled` counts items. `asked` holds scores on asked items,
     found by cross-validation: the asked are not the typical, so they are no estimate of accuracy. `guesses` is what the
     model predicts on the stop set, a fixed draw of the pool, as the task encodes labels: (s,) columns of a choice,
-    (s, L) booleans of label sets. `uncertainty`, in [0, 1], is the mean entropy over the items of the stop set that
-    have no label yet. Both are None where there was no model.
+    (s, L) booleans of label sets, (T,) tags of the tokens for spans. `uncertainty`, in [0, 1], is the mean entropy over
+    the items of the stop set that have no label yet. Both are None where there was no model.
     """
 
     round: int
