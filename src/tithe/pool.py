@@ -27,7 +27,11 @@ Array: TypeAlias = Any
 
 
 class Pool:
-    """All items of a data set with what is known of them. Immutable; `with_state` makes the next one."""
+    """All items of a data set with what is known of them. Immutable; `with_state` makes the next one.
+
+    A row's text is `pool.items[row].text` (empty in a pool of `from_views`); for spans, its file's own tokens are
+    `pool.items[row].tokens`. `pool.view(name)` has what a start or a model says of the rows.
+    """
 
     def __init__(
         self,
@@ -135,7 +139,7 @@ class Pool:
         return self._ready[name]
 
     def pick(self, rows: Sequence[int] | Rows, scores: Sequence[float] | NDArray[Any], reason: str = "") -> Selection:
-        """The rows as a Selection of ids, in the order given (best first).
+        """The rows as a Selection of ids, in the order given, which is that of asking; `Strategy.select` has the rule.
 
         Raises ConfigError for a row that is not a candidate or stands twice: that is a fault of the strategy.
         """
@@ -223,7 +227,7 @@ class Pool:
         labelled: Iterable[str] | Mapping[str, Label] | None = None,
         task: Task | None = None,
     ) -> Pool:
-        """A pool of arrays that you have already.
+        """A pool of arrays that you have already. The texts of its items are empty.
 
         Args:
             ids: N different ids.

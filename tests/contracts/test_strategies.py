@@ -9,6 +9,7 @@ import pytest
 from tithe import registry
 from tithe.strategies import tasks_of
 from tithe.strategies.random import Random
+from tithe.strategies.ranking import largest, wanted
 from tithe.strategies.uncertainty import Uncertainty
 from tithe.testing import ConformanceError, check_strategy
 from tithe.testing.strategies import CHECKS
@@ -143,6 +144,32 @@ class ColdNeedsAModel(Broken):
         return self.good(pool, n, rng)
 
 
+class ReadsTexts(Broken):
+    """Asks for long texts first, by `words`."""
+
+    needs = frozenset()
+
+    def words(self, pool, row):
+        return len(pool.items[row].text.split())
+
+    def select(self, pool, n, rng):
+        n, rows = wanted(pool, n), pool.candidates
+        scores = np.array([self.words(pool, row) for row in rows], float)
+        best = largest(scores, n)
+        return pool.pick(rows[best], scores[best])
+
+
+class ReadsTextsOfPlaces(ReadsTexts):
+    def words(self, pool, row):
+        place = int(np.flatnonzero(pool.candidates == row)[0])
+        return len(pool.items[place].text.split())
+
+
+class ReadsNoEmptyText(ReadsTexts):
+    def words(self, pool, row):
+        return len(pool.items[row].text.split()[0])
+
+
 class KeyErrors(Broken):
     def select(self, pool, n, rng):
         return {}["no"]
@@ -180,11 +207,34 @@ class Learns:
         (ColdNeedsAModel, "a cold part that needs no model"),
         (KeyErrors, "expected no error; given KeyError"),
         (Learns, "leaves its settings alone"),
+        (ReadsTextsOfPlaces, "does not depend on the order of the rows"),
+        (ReadsNoEmptyText, "copes with empty and odd texts”: expected no error; given IndexError"),
     ],
 )
 def test_the_kit_rejects_a_broken_strategy(broken, check):
     with pytest.raises(ConformanceError, match=check):
         check_strategy(broken())
+
+
+def test_a_strategy_that_reads_texts_gets_texts_of_different_lengths():
+    seen = set()
+
+    class Watching(ReadsTexts):
+        def words(self, pool, row):
+            seen.add(super().words(pool, row))
+            return super().words(pool, row)
+
+    assert check_strategy(Watching()) == list(CHECKS)
+    assert set(range(3, 21)) <= seen
+
+
+def test_scores_may_rise():
+    class Backwards(Uncertainty):
+        def select(self, pool, n, rng):
+            ranked = super().select(pool, n, rng)
+            return Selection(ranked.ids[::-1], ranked.scores[::-1])
+
+    assert check_strategy(Backwards()) == list(CHECKS)
 
 
 def test_a_view_that_the_kit_cannot_make_is_named():

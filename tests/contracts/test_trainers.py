@@ -55,6 +55,18 @@ def test_a_trainer_that_refuses_multilabel_is_tried_with_choice_alone():
         check_trainer(ChoiceOnly(), task="multilabel")
 
 
+def test_a_trainer_that_breaks_on_label_sets_is_told_to_refuse_them():
+    class Breaks(Centroid):
+        def fit(self, task, examples, **more):
+            if task.name != "choice":
+                raise ValueError("too many numbers")
+            return super().fit(task, examples, **more)
+
+    with pytest.raises(ConformanceError, match=r"choice passed.*raise ConfigError where task.name is another") as error:
+        check_trainer(Breaks())
+    assert isinstance(error.value.__cause__, ValueError)
+
+
 def changed(model, **methods):
     """The model with other methods."""
     kind = type("Changed", (type(model),), methods)

@@ -32,7 +32,13 @@ class Strategy(Protocol):
     def cold(self) -> Strategy | None: ...
 
     def select(self, pool: Pool, n: int, rng: Generator) -> Selection:
-        """The n candidates to ask next, best first; all of them where fewer are left."""
+        """The n candidates in the order in which to ask them; all of them where fewer are left.
+
+        The order is what counts: whoever stops within the batch has asked its beginning. Each score is what the
+        strategy's measure said of the item when it was taken: a finite number, larger for more. Scores fall where items
+        are simply ranked. Where a batch is made one by one, of clusters in turn or by a draw, they may rise too. They
+        are stored and shown; no item is chosen or sorted by them afterwards.
+        """
 
 
 WHOLE_ITEMS = frozenset({"choice", "multilabel"})

@@ -15,7 +15,7 @@ from tithe.pool import Array
 from tithe.rng import stream
 from tithe.strategies import Strategy, tasks_of
 from tithe.testing.conformance import ConformanceError, expect, run_checks
-from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, numbers_of, rows_of, with_numbers
+from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, numbers_of, with_numbers
 from tithe.types import Selection, View
 
 
@@ -29,7 +29,7 @@ def check_strategy(
     """The names of the checks that the strategy passed.
 
     It is tried on pools of each task that its attribute `tasks` names, and of `choice` where it has none; or of those
-    in the argument `tasks`.
+    in the argument `tasks`. Scores must be finite and need not fall: see `Strategy.select`.
 
     Args:
         strategy: a registered name (with settings, if need be), a strategy, or what makes one.
@@ -174,16 +174,23 @@ def _nothing_labelled(probe: _Probe) -> None:
 
 def _identical(probe: _Probe) -> None:
     world = probe.world()
-    same = world.seen_as(lambda name, array: rows_of(name, array, np.zeros(len(world.ids), np.int64)))
+    same = world.alike(np.zeros(len(world.ids), np.int64))
     probe.sound(same, 20)
     probe.sound(same, len(world.ids))
 
 
 def _duplicates(probe: _Probe) -> None:
     world = probe.world()
-    twins = world.seen_as(lambda name, array: rows_of(name, array, np.arange(len(world.ids)) // 6))
+    twins = world.alike(np.arange(len(world.ids)) // 6)
     probe.sound(twins, 20)
     probe.sound(twins, len(world.ids))
+
+
+def _odd_texts(probe: _Probe) -> None:
+    """Those of `Pool.from_views` are all empty."""
+    world = probe.world()
+    for odd in (("",), ("", " \n", "one", "word " * 5000, "\u202eabc", "👩‍👩‍👧", "\x00")):
+        probe.sound(replace(world, texts=tuple(odd[row % len(odd)] for row in range(len(world.ids)))), 20)
 
 
 def _constant_proba(probe: _Probe) -> None:
@@ -279,6 +286,7 @@ CHECKS: Mapping[str, Callable[[_Probe], None]] = {
     "leaves its settings alone": _keeps_settings,
     "copes with identical items": _identical,
     "copes with duplicates": _duplicates,
+    "copes with empty and odd texts": _odd_texts,
     "copes with constant probabilities": _constant_proba,
     "copes with one-hot probabilities": _one_hot_proba,
     "copes with huge and tiny embeddings": _scales(1e12, 1e-12),

@@ -60,7 +60,15 @@ def check_trainer(
         probe = _Probe(for_task(part, meant), meant, seed, name)
         if passed and not probe.accepts():
             continue
-        passed = run_checks(part, CHECKS, probe)
+        try:
+            passed = run_checks(part, CHECKS, probe)
+        except ConformanceError as error:
+            if not passed:
+                raise
+            raise ConformanceError(
+                f"{error} (the task is {meant.name}; {', '.join(_TASKS[: _TASKS.index(meant.name)])} passed. If the "
+                f"trainer is not for {meant.name}, let fit refuse it: raise ConfigError where task.name is another)"
+            ) from error.__cause__
     return passed
 
 

@@ -1,4 +1,4 @@
-"""Small pools for the kit, with every view that a strategy may ask for and a record of what was asked."""
+"""Small pools for the kit, with texts, every view that a strategy may ask for and a record of what was asked."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ Maker = Callable[["Generator", int], Array]
 """Makes a view of this many items; the items stand along the first axis (the second for `committee`)."""
 
 LABELS = ("a", "b", "c")
+
+_WORDS = ("open", "an", "account", "the", "tyre", "is", "flat", "Zürich", "李雷", "👍🏿", "e\u0301te", "NO!", "12,50")
+
+
+def texts(rng: Generator, count: int) -> tuple[str, ...]:
+    """`count` texts of 3 to 20 words, not all of them English."""
+    return tuple(" ".join(rng.choice(_WORDS, size)) for size in rng.integers(3, 21, count))
 
 
 def embeddings(rng: Generator, count: int) -> NDArray[Any]:
@@ -105,6 +112,7 @@ class World:
     """Items with their views, labels and pending ids; `asked` collects the views that pools of it were asked for."""
 
     ids: tuple[str, ...]
+    texts: tuple[str, ...]
     views: Mapping[View, Array]
     labels: Mapping[str, Label]
     pending: frozenset[str] = frozenset()
@@ -115,7 +123,7 @@ class World:
     def pool(self) -> Pool:
         """A fresh pool. Its arrays cannot be written to."""
         return Pool(
-            Items(self.ids, [f"text of {one}" for one in self.ids]),
+            Items(self.ids, self.texts),
             task=self.kind.task,
             labels=self.labels if self.labels_known else dict.fromkeys(self.labels, ""),
             unavailable=self.pending,
@@ -138,8 +146,12 @@ class World:
 
     def permuted(self, order: NDArray[np.int64]) -> World:
         """The same items in another order."""
-        views = {name: rows_of(name, array, order) for name, array in self.views.items()}
-        return replace(self, ids=tuple(self.ids[row] for row in order), views=views)
+        return replace(self.alike(order), ids=tuple(self.ids[row] for row in order))
+
+    def alike(self, rows: NDArray[np.int64]) -> World:
+        """The same ids, each with the text and the views of one of these rows."""
+        views = {name: rows_of(name, array, rows) for name, array in self.views.items()}
+        return replace(self, texts=tuple(self.texts[row] for row in rows), views=views)
 
     def seen_as(self, change: Callable[[View, Array], Array]) -> World:
         """The same items with changed views."""
@@ -175,5 +187,6 @@ def make_world(
     # Shuffled, so that the order of the ids is not the order of the rows.
     ids = tuple(f"item-{number:04d}" for number in rng.permutation(count))
     views = {name: maker(rng, count) for name, maker in makers.items()}
-    world = World(ids, views, {}, kind=KINDS[task]).answered(ids[:labelled])
+    said = texts(stream(seed, "testing", "texts", count, labelled), count)
+    world = World(ids, said, views, {}, kind=KINDS[task]).answered(ids[:labelled])
     return replace(world, pending=frozenset(ids[labelled : labelled + 3]))
