@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ PAGES = [
     pytest.param("strategy", "does not depend on the order of the rows", (35,), id="strategy"),
     pytest.param("trainer", "comes back as it was saved", (35, 40), id="trainer"),
 ]
+ABOUTS = [page.values[0] for page in PAGES]
 
 
 def blocks(about, language):
@@ -23,15 +24,22 @@ def blocks(about, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def plugin(about, folder):
-    """What `pip install -e .` leaves: the file, and its entry point in the metadata of a distribution."""
-    (folder / f"my_{about}.py").write_text(blocks(about, "python")[0])
-    points = tomllib.loads(blocks(about, "toml")[0])["project"]["entry-points"]
-    metadata = folder / f"my_{about}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: my-{about}\nVersion: 1.0\n")
-    lines = [f"[{group}]\n{name} = {target}\n" for group, one in points.items() for name, target in one.items()]
-    (metadata / "entry_points.txt").write_text("\n".join(lines))
+def built(folder, *abouts):
+    """The folder with the files of the pages, after the step of `pip install -e .` that needs no network.
+
+    setuptools reads `pyproject.toml`, finds the modules and writes the metadata with the entry points beside them.
+    """
+    for about in abouts:
+        (folder / f"my_{about}.py").write_text(blocks(about, "python")[0])
+    pages = [blocks(about, "toml")[0] for about in abouts]
+    points = [re.search(r"\[project.entry-points.*\n.*\n", page)[0] for page in pages]
+    modules = ", ".join(f'"my_{about}"' for about in abouts)
+    # Of a second page only what the page says to add: the entry point and the name of the file.
+    text = re.sub(r"py-modules = .*", f"py-modules = [{modules}]", pages[0]) + "\n".join(["", *points[1:]])
+    (folder / "pyproject.toml").write_text(text)
+    command = [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "egg_info"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -52,11 +60,17 @@ def test_the_python_blocks_run_one_after_the_other(about, says, most):
 @pytest.mark.parametrize(("about", "says", "most"), PAGES)
 def test_the_command_finds_the_plugin_and_it_conforms(about, says, most, tmp_path):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PYTHONPATH": str(plugin(about, tmp_path)), "PATH": path, "PYTHONWARNINGS": "error"}
+    env = {**os.environ, "PYTHONPATH": str(built(tmp_path, about)), "PATH": path, "PYTHONWARNINGS": "error"}
     command = ["sh", "-c", blocks(about, "sh")[0]]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
+
+
+def test_both_pages_fit_into_one_folder(tmp_path):
+    found = {point.name for dist in distributions(path=[str(built(tmp_path, *ABOUTS))]) for point in dist.entry_points}
+    assert found == {"central_margin", "centroid"}
+    assert 'py-modules = ["my_strategy", "my_trainer"]' in (DOCS / "first-trainer.md").read_text()
 
 
 @pytest.mark.parametrize(("about", "says", "most"), PAGES)
