@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tithe.errors import ConfigError, DataError, LabelError
-from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Log, Published, Snapshot, joined
+from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Log, Published, Snapshot, Withdrawn, joined
 from tithe.types import Items
 
 IDS = ("a", "b", "c", "d")
@@ -26,6 +26,7 @@ answers = st.builds(
 events: st.SearchStrategy[Event] = st.one_of(
     answers,
     st.builds(Asked, some_ids, st.just("margin"), st.just(1), st.just(2)),
+    st.builds(Withdrawn, st.sampled_from(IDS), st.sampled_from(["ann", "bob", "cyd"]), st.just(3)),
     st.builds(Drawn, some_ids),
     st.builds(Published, st.text(max_size=3), st.integers(0, 4)),
 )
@@ -135,6 +136,17 @@ def test_a_label_taken_back_by_a_rejection_is_gone_and_the_item_closed() -> None
 def test_a_skip_of_one_annotator_leaves_the_label_of_another() -> None:
     snapshot = log_of(Answered("a", "x", "ann"), Answered("a", None, "bob", "skip")).snapshot()
     assert (snapshot.labels, snapshot.closed) == ({"a": "x"}, set())
+
+
+def test_a_withdrawn_answer_leaves_those_of_the_others_and_the_only_one_leaves_the_item_open() -> None:
+    log = log_of(
+        Answered("a", "x", "ann"), Answered("a", "y", "bob"), Withdrawn("a", "ann", 3), Withdrawn("a", "bob", 4)
+    )
+    assert [log.snapshot(at=at).labels for at in (4, 5, 6)] == [{"a": "x"}, {"a": "y"}, {}]
+    assert (log.snapshot().answers, log.snapshot().closed) == ({}, frozenset())
+    skipped = log_of(Answered("a", None, "ann", "skip"), Withdrawn("a", "ann", 3))
+    assert [skipped.snapshot(at=at).closed for at in (3, 4)] == [{"a"}, set()]
+    assert log_of(Drawn(("a",)), Answered("a", "x", "ann"), Withdrawn("a", "ann", 4)).snapshot().closed == {"a"}
 
 
 def test_an_answered_audit_item_has_its_label_and_stays_closed() -> None:

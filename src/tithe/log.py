@@ -45,7 +45,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One annotator's answer to one item. `label` is None for skip and reject; `seconds` is the lead time."""
+    """One annotator's answer to one item. `label` is None for skip and reject; `seconds` is the lead time.
+
+    `replaces` and `proposal` are positions: of the answer that this one corrects, and of the `Asked` that it answers.
+    Raises LabelError for the action "label" without a label: what cannot be folded is never in a log.
+    """
 
     item: str
     label: Label | None
@@ -53,6 +57,22 @@ class Answered:
     action: Action = "label"
     replaces: int | None = None
     seconds: float = 0.0
+    flagged: bool = False
+    comment: str = ""
+    proposal: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.action == "label" and self.label is None:
+            raise LabelError(f"the answer to {self.item!r} has no label; use the action 'skip' for no answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An annotator took back an only answer, at position `replaces`: the item is as if they had never answered it."""
+
+    item: str
+    annotator: str
+    replaces: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +90,7 @@ class Drawn:
     ids: tuple[str, ...]
 
 
-Event: TypeAlias = Declared | Added | Asked | Answered | Published | Drawn
+Event: TypeAlias = Declared | Added | Asked | Answered | Withdrawn | Published | Drawn
 
 
 @dataclass(frozen=True)
@@ -130,6 +150,8 @@ class _Fold:
                 self.round += 1
             case Answered():
                 self._answer(event)
+            case Withdrawn():
+                self._withdraw(event)
             case Published():
                 self.models.append(event.fingerprint)
             case Drawn():
@@ -137,22 +159,34 @@ class _Fold:
                 self.closed.update(event.ids)
 
     def _answer(self, event: Answered) -> None:
-        if event.action == "label" and event.label is None:
-            raise LabelError(f"the answer to {event.item!r} has no label; use the action 'skip' for no answer")
         self.pending.discard(event.item)
         # A later answer of the same annotator replaces the earlier; the log still has both.
         # It goes to the end, for a tie is settled by the answers that still stand, the earliest of them first.
-        current = {who: a for who, a in self.answers.get(event.item, {}).items() if who != event.annotator}
-        current[event.annotator] = event
-        self.answers[event.item] = current
+        self.answers[event.item] = self._of_others(event) | {event.annotator: event}
+        self._count(event.item)
+
+    def _withdraw(self, event: Withdrawn) -> None:
+        self.answers[event.item] = self._of_others(event)
+        self._count(event.item)
+        if not self.answers[event.item]:
+            del self.answers[event.item]
+            if event.item not in self.audit:
+                self.closed.discard(event.item)  # nobody has closed it any more: it may be asked again
+
+    def _of_others(self, event: Answered | Withdrawn) -> dict[str, Answered]:
+        return {who: a for who, a in self.answers.get(event.item, {}).items() if who != event.annotator}
+
+    def _count(self, item: str) -> None:
+        """Settles the label of an item by the answers that stand."""
+        current = self.answers[item]
         votes = Counter(a.label for a in current.values() if a.action == "label" and a.label is not None)
         if votes:
-            self.labels[event.item] = votes.most_common(1)[0][0]
-            if event.item not in self.audit:
-                self.closed.discard(event.item)
+            self.labels[item] = votes.most_common(1)[0][0]
+            if item not in self.audit:
+                self.closed.discard(item)
         else:
-            self.labels.pop(event.item, None)
-            self.closed.add(event.item)
+            self.labels.pop(item, None)
+            self.closed.add(item)
 
     def frozen(self) -> Snapshot:
         return replace(
