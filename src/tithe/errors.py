@@ -11,6 +11,9 @@
     │   └── NeedsError                   a strategy needs a view that nothing provides
     ├── UnknownItemError (KeyError)      an id that the pool does not have
     ├── CacheError (OSError)             a stored view or model that is damaged or belongs to other data
+    ├── StoreError (OSError)             a database that cannot be opened, read or written
+    │   └── LockedError                  another process has the project open
+    ├── ConflictError (ValueError)       a change that another change came before: a taken position, key or name
     ├── MissingExtraError (ImportError)  an optional dependency is absent; says what to install
     └── JobError (RuntimeError)          a job of an engine failed; carries the job's own traceback
 
@@ -70,6 +73,18 @@ class UnknownItemError(TitheError, KeyError):
 
 class CacheError(TitheError, OSError):
     """A stored view or model is damaged or belongs to other data."""
+
+
+class StoreError(TitheError, OSError):
+    """A database cannot be opened, read or written."""
+
+
+class LockedError(StoreError):
+    """Another process has the project open."""
+
+
+class ConflictError(TitheError, ValueError):
+    """Another change came before this one: the position, the key or the name is taken."""
 
 
 class MissingExtraError(TitheError, ImportError):

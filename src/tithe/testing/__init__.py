@@ -16,6 +16,7 @@ _HOME = {
     "ConformanceError": "tithe.testing.conformance",
     "check_engine": "tithe.testing.engines",
     "check_start": "tithe.testing.starts",
+    "check_store": "tithe.testing.stores",
     "check_strategy": "tithe.testing.strategies",
     "check_task": "tithe.testing.tasks",
     "check_trainer": "tithe.testing.trainers",
@@ -25,6 +26,7 @@ __all__ = [
     "ConformanceError",
     "check_engine",
     "check_start",
+    "check_store",
     "check_strategy",
     "check_task",
     "check_trainer",
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from tithe.testing.conformance import ConformanceError as ConformanceError
     from tithe.testing.engines import check_engine as check_engine
     from tithe.testing.starts import check_start as check_start
+    from tithe.testing.stores import check_store as check_store
     from tithe.testing.strategies import check_strategy as check_strategy
     from tithe.testing.tasks import check_task as check_task
     from tithe.testing.trainers import check_trainer as check_trainer

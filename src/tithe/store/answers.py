@@ -1,0 +1,142 @@
+"""Answers come in once, whatever is sent twice; they are taken back by a further event; they go out in a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from tithe.errors import ConflictError
+from tithe.log import Answered, Event, Withdrawn
+from tithe.store.database import Database
+from tithe.store.kept import locked, record, require_item
+from tithe.store.rows import EventRow, decode, encode, storable, to_json
+from tithe.store.tables import events, items, keys, standing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_PAGE = 2_000
+
+
+class Annotation(NamedTuple):
+    """An answer as it goes out: with its item's text, and whether it still stands."""
+
+    position: int
+    at: float
+    answer: Answered
+    text: str
+    stands: bool
+
+
+class Answers:
+    """The answers of one project."""
+
+    def __init__(self, database: Database, project: int) -> None:
+        """Of the project with this key."""
+        self._database, self._key = database, project
+
+    def submit(self, answer: Answered, key: str | None = None) -> int:
+        """Keeps an answer; its position is the annotation's number. An answer without a lease is kept as well.
+
+        With a `key` sent before by this annotator, the number of then comes back and nothing is added.
+
+        Raises:
+            ConflictError: the key came with another answer.
+            UnknownItemError: no item has this id.
+        """
+        with self._database.writing() as connection:
+            locked(connection, self._key)
+            return self._once(connection, answer, key, answer)
+
+    def undo(self, annotation: int, annotator: str, key: str | None = None) -> int:
+        """Takes back an answer that stands, by an event: the one before it stands again, if it replaced one.
+
+        Raises ConflictError where the annotation is not this annotator's, or stands no more.
+        """
+        with self._database.writing() as connection:
+            locked(connection, self._key)
+            asked = Withdrawn("", annotator, annotation)
+            known = self._known(connection, asked, key)
+            if known is not None:
+                return known
+            last = self._answer(connection, annotation)
+            if last is None or last.annotator != annotator or self._stands(connection, last) != annotation:
+                raise ConflictError(
+                    f"annotation {annotation} is none that {annotator!r} can take back; read the history"
+                )
+            before = None if last.replaces is None else self._answer(connection, last.replaces)
+            back: Event = Withdrawn(last.item, annotator, annotation)
+            if before is not None and (before.item, before.annotator) == (last.item, annotator):
+                back = replace(before, replaces=annotation)
+            return self._once(connection, back, key, asked)
+
+    def each(self, after: int = 0, *, standing_only: bool = False) -> Iterator[Annotation]:
+        """All answers behind a position, in their order, one by one; memory holds a page."""
+        while True:
+            with self._database.reading() as connection:
+                page = self._page(connection, after, standing_only)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].position
+
+    def _page(self, connection: Connection, after: int, standing_only: bool) -> list[Annotation]:
+        e, s, i = events.c, standing.c, items.c
+        own = (s.project == e.project) & (s.item == e.item) & (s.annotator == e.annotator) & (s.position == e.position)
+        query = (
+            sa.select(events, i.text, s.position.label("stands"))
+            .join(items, (i.project == e.project) & (i.id == e.item), isouter=True)
+            .join(standing, own, isouter=not standing_only)
+            .where(e.project == self._key, e.kind == "answered", e.position > after)
+        )
+        rows = connection.execute(query.order_by(e.position).limit(_PAGE)).all()
+        found = []
+        for row in rows:
+            answer = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
+            if isinstance(answer, Answered):
+                found.append(Annotation(row.position, row.at, answer, row.text or "", row.stands is not None))
+        return found
+
+    def _once(self, connection: Connection, event: Answered | Withdrawn, key: str | None, asked: Event) -> int:
+        """Records the event, unless the same was asked for with this key before."""
+        known = self._known(connection, asked, key)
+        if known is not None:
+            return known
+        require_item(connection, self._key, event.item)
+        at = self._database.now(connection)
+        position = record(connection, self._key, [event], at)
+        if key is not None:
+            own = {"project": self._key, "annotator": event.annotator, "key": storable(key)}
+            connection.execute(sa.insert(keys).values(**own, body=_body(asked), position=position, at=at))
+        return position
+
+    def _known(self, connection: Connection, asked: Event, key: str | None) -> int | None:
+        """What the key got before."""
+        if key is None:
+            return None
+        own = {"project": self._key, "annotator": encode(asked).annotator, "key": key}
+        row = connection.execute(sa.select(keys.c.body, keys.c.position).filter_by(**own)).first()
+        if row is None:
+            return None
+        if row.body != _body(asked):
+            raise ConflictError(f"the idempotency key {key!r} came with another body before; make a new key")
+        return int(row.position)
+
+    def _answer(self, connection: Connection, position: int) -> Answered | None:
+        row = connection.execute(sa.select(events).filter_by(project=self._key, position=position)).first()
+        if row is None or row.kind != "answered":
+            return None
+        answer = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
+        return answer if isinstance(answer, Answered) else None
+
+    def _stands(self, connection: Connection, answer: Answered) -> int | None:
+        own = {"project": self._key, "item": answer.item, "annotator": answer.annotator}
+        return connection.scalar(sa.select(standing.c.position).filter_by(**own))
+
+
+def _body(asked: Event) -> str:
+    return hashlib.blake2b(to_json(list(encode(asked))).encode(), digest_size=16).hexdigest()
