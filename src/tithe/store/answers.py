@@ -69,7 +69,7 @@ class Answers:
                     f"annotation {annotation} is none that {annotator!r} can take back; read the history"
                 )
             before = None if last.replaces is None else self._answer(connection, last.replaces)
-            back: Event = Withdrawn(last.item, annotator, annotation)
+            back: Answered | Withdrawn = Withdrawn(last.item, annotator, annotation)
             if before is not None and (before.item, before.annotator) == (last.item, annotator):
                 back = replace(before, replaces=annotation)
             return self._once(connection, back, key, asked)

@@ -92,7 +92,7 @@ class Database:
         """The time that leases go by, in seconds since 1970."""
         if self._clock is not None:
             return self._clock()
-        return float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")))  # type: ignore[arg-type]
+        return float(connection.scalar(sa.text("SELECT extract(epoch FROM clock_timestamp())")))
 
     def close(self) -> None:
         """Gives back all connections."""

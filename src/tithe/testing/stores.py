@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from tithe.errors import ConfigError, ConflictError, DataError, TitheError, UnknownItemError, UnknownNameError
@@ -38,11 +39,11 @@ def check_store(store: str | Callable[[], Store] | Callable[[], Log]) -> list[st
     part: Any = store()
     if not hasattr(part, "create"):
         return run_checks(part, LOG_CHECKS, store)
+    open_it: Callable[[], Any] = store
     try:
-        # run_checks gives each check one probe; a check takes as many projects as it needs
         run_checks(part, LOG_CHECKS, lambda: _fresh(part))
         run_checks(part, PROJECT_CHECKS, lambda: _fresh(part))
-        run_checks(part, STORE_CHECKS, store)
+        run_checks(part, STORE_CHECKS, open_it)
         return [*LOG_CHECKS, *PROJECT_CHECKS, *STORE_CHECKS]
     finally:
         with suppress(Exception):
@@ -127,14 +128,15 @@ def _all_or_none(make: Callable[[], Any]) -> None:
     log = _filled(make)
     before = len(log)
     for ids in (["n", "a"], ["n", "n"]):
-        _refused(DataError, lambda ids=ids: log.append(Answered("a", "x"), Added(Items(ids, ids))), "an id twice")
+        refused = (Answered("a", "x"), Added(Items(ids, ids)))
+        _refused(DataError, partial(log.append, *refused), "an id twice")
         expect(len(log) == before and not log.snapshot().labels, "nothing kept of events that are refused", len(log))
 
 
 def _no_position(make: Callable[[], Any]) -> None:
     log = make()
     for at in (-1, len(log) + 1):
-        _refused(ConfigError, lambda at=at: log.snapshot(at), f"the position {at} of {len(log)}")
+        _refused(ConfigError, partial(log.snapshot, at), f"the position {at} of {len(log)}")
 
 
 def _refused(error: type[TitheError], call: Callable[[], object], what: str) -> None:
