@@ -356,3 +356,12 @@ def test_an_empty_append_changes_nothing(open_at: Callable[..., SQLStore], url: 
     assert project.append() == 1
     with pytest.raises(ConflictError, match="at position 1, not 0"):
         project.append(expected=0)
+
+
+def test_answers_wait_for_the_disk_and_leases_do_not(open_at: Callable[..., SQLStore], url: str) -> None:
+    database = open_at(url).database
+    for lasting, level in ((True, 2), (False, 1), (True, 2)):  # FULL, NORMAL: the same connection is used again
+        with database.writing(lasting=lasting) as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeVar, cast
 
-from tithe.errors import DataError
+from tithe.errors import DataError, TitheError
 
 T = TypeVar("T")
 
@@ -31,6 +31,8 @@ def clear_errors(path: Path) -> Iterator[None]:
     """Turns what the operating system says of a file into a DataError of one line."""
     try:
         yield
+    except TitheError:
+        raise  # some are errors of the system too, and say more than it does
     except FileNotFoundError:
         raise DataError(f"there is no file {path}{_near_file(path)}") from None
     except IsADirectoryError:

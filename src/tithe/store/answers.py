@@ -49,8 +49,8 @@ class Answers:
             UnknownItemError: no item has this id.
         """
         with self._database.writing() as connection:
-            locked(connection, self._key)
-            return self._once(connection, answer, key, answer)
+            here = locked(connection, self._key)
+            return self._known(connection, answer, key) or self._record(connection, here, answer, key, answer)
 
     def undo(self, annotation: int, annotator: str, key: str | None = None) -> int:
         """Takes back an answer that stands, by an event: the one before it stands again, if it replaced one.
@@ -58,7 +58,7 @@ class Answers:
         Raises ConflictError where the annotation is not this annotator's, or stands no more.
         """
         with self._database.writing() as connection:
-            locked(connection, self._key)
+            here = locked(connection, self._key)
             asked = Withdrawn("", annotator, annotation)
             known = self._known(connection, asked, key)
             if known is not None:
@@ -72,7 +72,7 @@ class Answers:
             back: Answered | Withdrawn = Withdrawn(last.item, annotator, annotation)
             if before is not None and (before.item, before.annotator) == (last.item, annotator):
                 back = replace(before, replaces=annotation)
-            return self._once(connection, back, key, asked)
+            return self._record(connection, here, back, key, asked)
 
     def each(self, after: int = 0, *, standing_only: bool = False) -> Iterator[Annotation]:
         """All answers behind a position, in their order, one by one; memory holds a page."""
@@ -101,14 +101,13 @@ class Answers:
                 found.append(Annotation(row.position, row.at, answer, row.text or "", row.stands is not None))
         return found
 
-    def _once(self, connection: Connection, event: Answered | Withdrawn, key: str | None, asked: Event) -> int:
-        """Records the event, unless the same was asked for with this key before."""
-        known = self._known(connection, asked, key)
-        if known is not None:
-            return known
+    def _record(
+        self, connection: Connection, here: int, event: Answered | Withdrawn, key: str | None, asked: Event
+    ) -> int:
+        """Records the event, and with the key that this was asked for."""
         require_item(connection, self._key, event.item)
         at = self._database.now(connection)
-        position = record(connection, self._key, [event], at)
+        position = record(connection, self._key, here, [event], at)
         if key is not None:
             own = {"project": self._key, "annotator": event.annotator, "key": storable(key)}
             connection.execute(sa.insert(keys).values(**own, body=_body(asked), position=position, at=at))

@@ -81,10 +81,13 @@ class Database:
                 yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it is kept at the end, or nothing. Keep it short; others wait."""
+    def writing(self, *, lasting: bool = True) -> Iterator[Connection]:
+        """A transaction that writes: all of it is kept at the end, or nothing. Keep it short; others wait.
+
+        Without `lasting` it survives the process but maybe not a power cut, and SQLite need not wait for the disk.
+        """
         with self._turns.turn(), self._clear(), self.engine.connect() as connection:
-            connection = connection.execution_options(tithe_writes=True)
+            connection = connection.execution_options(tithe_writes="FULL" if lasting else "NORMAL")
             with connection.begin():
                 yield connection
 
@@ -127,7 +130,6 @@ def _prepare(connection: Any, _: object) -> None:
     for setting in (
         f"busy_timeout={BUSY_S * 1000}",
         "journal_mode=WAL",
-        "synchronous=FULL",
         "foreign_keys=ON",
         f"journal_size_limit={64 << 20}",
     ):
@@ -136,5 +138,7 @@ def _prepare(connection: Any, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     # IMMEDIATE waits for its turn at once; a transaction that reads first and writes later would be refused.
-    writes = connection.get_execution_options().get("tithe_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    synchronous = connection.get_execution_options().get("tithe_writes")
+    if synchronous:
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if synchronous else "BEGIN")

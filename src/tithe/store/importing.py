@@ -58,10 +58,10 @@ class Importer:
                 if tell is not None:
                     tell(done)
         with self._database.writing() as connection:
-            position = locked(connection, self._key) + 1
+            here = locked(connection, self._key)
             item_rows.insert(connection, self._key, batch, done, Items([], []))  # is it still ours?
-            row = item_rows.publish(connection, self._key, batch, position, about)
-            return write(connection, self._key, [row], self._database.now(connection))
+            row = item_rows.publish(connection, self._key, batch, here + 1, about)
+            return write(connection, self._key, here, [row], self._database.now(connection))
 
     def _insert(self, batch: int, start: int, chunk: Items) -> None:
         try:

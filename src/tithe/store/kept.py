@@ -50,7 +50,7 @@ class KeptLog:
             here = locked(connection, self._key)
             if expected is not None and here != expected:
                 raise ConflictError(f"the log is at position {here}, not {expected}: read on from there and try again")
-            return record(connection, self._key, events, self._database.now(connection))
+            return record(connection, self._key, here, events, self._database.now(connection))
 
     def events(self, after: int = 0) -> Sequence[Event]:
         """The events behind a position."""
@@ -107,9 +107,9 @@ def locked(connection: Connection, project: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def record(connection: Connection, project: int, new: Iterable[Event], at: float) -> int:
-    """Writes events behind the last and what is derived from them; the position after them."""
-    position = locked(connection, project)
+def record(connection: Connection, project: int, here: int, new: Iterable[Event], at: float) -> int:
+    """Writes events behind `here`, the `locked` position, and what is derived from them; the position after them."""
+    position = here
     rows = []
     for event in new:
         position += 1
@@ -126,12 +126,11 @@ def record(connection: Connection, project: int, new: Iterable[Event], at: float
         elif isinstance(event, Declared):
             connection.execute(sa.update(projects).where(projects.c.key == project).values(task=event.task))
         rows.append(row)
-    return write(connection, project, rows, at)
+    return write(connection, project, here, rows, at)
 
 
-def write(connection: Connection, project: int, rows: Sequence[EventRow], at: float) -> int:
-    """Puts rows behind the last event; the position after them."""
-    start = locked(connection, project)
+def write(connection: Connection, project: int, start: int, rows: Sequence[EventRow], at: float) -> int:
+    """Puts rows behind position `start`, the `locked` one; the position after them."""
     if rows:
         numbered = enumerate(rows, start + 1)
         connection.execute(

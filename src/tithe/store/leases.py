@@ -32,7 +32,10 @@ class Lease(NamedTuple):
 
 
 class Leases:
-    """The leases of one project. Each call is one transaction that the project's other changes wait for."""
+    """The leases of one project. Each call is one transaction that the project's other changes wait for.
+
+    A power cut may lose the last leases, never an answer: it takes the pages away from those who held them as well.
+    """
 
     def __init__(self, database: Database, project: int) -> None:
         """Of the project with this key."""
@@ -46,7 +49,7 @@ class Leases:
         """
         storable(annotator)
         ids = list(dict.fromkeys(ids))
-        with self._database.writing() as connection:
+        with self._database.writing(lasting=False) as connection:
             now = self._start(connection, seconds)
             taken: list[Lease] = []
             for start in range(0, len(ids), _CHUNK):
@@ -62,7 +65,7 @@ class Leases:
 
     def renew(self, annotator: str, ids: Sequence[str], *, seconds: float) -> list[Lease]:
         """The leases on these items that are still this annotator's, made longer; those lost are not among them."""
-        with self._database.writing() as connection:
+        with self._database.writing(lasting=False) as connection:
             now = self._start(connection, seconds, sweep=False)
             own = (leases.c.project == self._key) & (leases.c.annotator == annotator) & leases.c.item.in_(ids)
             connection.execute(sa.update(leases).where(own).values(until=now + seconds))
@@ -71,7 +74,7 @@ class Leases:
     def release(self, annotator: str, ids: Sequence[str] | None = None) -> None:
         """Gives items back (default: all of this annotator's)."""
         own = (leases.c.project == self._key) & (leases.c.annotator == annotator)
-        with self._database.writing() as connection:
+        with self._database.writing(lasting=False) as connection:
             locked(connection, self._key)
             connection.execute(sa.delete(leases).where(own if ids is None else own & leases.c.item.in_(ids)))
 

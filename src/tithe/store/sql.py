@@ -61,7 +61,7 @@ class SQLStore:
                 "settings": to_json(dict(settings or {})),
             }
             connection.execute(sa.insert(projects).values(**row, task=task, created=at, position=0, batches=0))
-            record(connection, key, [Declared(task, tuple(labels))], at)
+            record(connection, key, 0, [Declared(task, tuple(labels))], at)
         return self.project(id)
 
     def project(self, id: str) -> StoredProject:

@@ -69,7 +69,7 @@ def state(snapshot: Snapshot) -> dict[str, object]:
     return told
 
 
-_EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[Event, ...] = (
     Declared("choice", ("x", "y", "ü;,")),
     Added(Items(["a", "b"], ["one\n", "👍🏿 两"], ["x", None], tokens=[((0, 3),), ()])),
     Added(Items(["c", "d", "e"], ["", " ", "e"])),
@@ -95,23 +95,23 @@ _EVENTS: tuple[Event, ...] = (
 def _same_events(make: Callable[[], Any]) -> None:
     log = make()
     start = len(log)
-    for count, event in enumerate(_EVENTS, 1):
+    for count, event in enumerate(EVENTS, 1):
         given = log.append(event)
         expect(given == start + count, f"position {start + count} after {type(event).__name__}", given)
-    for wanted, given in zip(_EVENTS, log.events(start), strict=True):
+    for wanted, given in zip(EVENTS, log.events(start), strict=True):
         if isinstance(wanted, Added):
             expect(list(wanted.items) == list(given.items), f"the items {list(wanted.items)}", list(given.items))
         else:
             expect(wanted == given, repr(wanted), given)
-    expect(len(log) == start + len(_EVENTS), "the number of events as length", len(log))
+    expect(len(log) == start + len(EVENTS), "the number of events as length", len(log))
 
 
 def _same_fold(make: Callable[[], Any]) -> None:
     log = make()
     memory = Log(log.events())
-    for begin, end in ((0, 3), (3, 4), (4, 12), (12, len(_EVENTS))):
-        memory.append(*_EVENTS[begin:end])
-        log.append(*_EVENTS[begin:end])
+    for begin, end in ((0, 3), (3, 4), (4, 12), (12, len(EVENTS))):
+        memory.append(*EVENTS[begin:end])
+        log.append(*EVENTS[begin:end])
         _equal(log.snapshot(), memory.snapshot())
     for at in range(len(memory) + 1):
         _equal(log.snapshot(at), memory.snapshot(at))
@@ -283,7 +283,7 @@ def _opened_again(store: Callable[[], Store]) -> None:
         project = _fresh(one)
         _refused(ConflictError, lambda: one.create(project.id, "choice", ("x",)), "a taken id")
         _refused(UnknownNameError, lambda: other.project("no such project"), "an unknown project")
-        project.append(*_EVENTS)
+        project.append(*EVENTS)
         _equal(other.project(project.id).snapshot(), project.snapshot())
         more = Answered("b", "x", "dan")
         number = other.project(project.id).submit(more)
