@@ -152,3 +152,14 @@ def test_a_project_says_where_its_database_is(tmp_path: Path) -> None:
     assert (tmp_path / "b" / "project.toml").stat().st_mode & 0o077 == 0
     with pytest.raises(ConfigError, match="there is a project in"):
         ProjectFolder.make(tmp_path / "a")
+
+
+def test_processes_that_open_a_new_database_together_make_it_once(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom tithe.errors import ConflictError\nfrom tithe.store.sql import SQLStore\n"
+        "try:\n    SQLStore(sys.argv[1]).create('p', 'choice', ('x',))\nexcept ConflictError:\n    print('second')"
+    )
+    command = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/t.sqlite"]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert sorted(one.communicate()[0] for one in racers) == ["", "second\n", "second\n"]
+    assert [one.returncode for one in racers] == [0, 0, 0]
