@@ -19,7 +19,19 @@ from tithe.data.reading import read_items
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiment"))
 from sameness import FILES
 
-COMMANDS = ("demo", "simulate", "report", "rank", "train", "predict", "evaluate", "plugins", "profile")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "report",
+    "rank",
+    "train",
+    "predict",
+    "evaluate",
+    "plugins",
+    "profile",
+    "backup",
+    "restore",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
