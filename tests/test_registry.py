@@ -78,7 +78,7 @@ def test_a_found_factory_is_the_object_itself() -> None:
     [
         ("strategies", "margn", "unknown strategy 'margn'; did you mean 'margin'"),
         ("tasks", "zzz", "unknown task 'zzz'; there are: choice"),
-        ("stores", "zzz", "unknown store 'zzz'; there are: none"),
+        ("stores", "zzz", "unknown store 'zzz'; there are: postgresql, sqlite"),
         ("engines", "inlin", "unknown engine 'inlin'; did you mean 'inline'"),
     ],
 )
