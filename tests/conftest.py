@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tithe import Choice, Items, Pool
+from tithe import Choice, Items, Pool, registry
 from tithe.data import write_rows
 from tithe.data.example import path
 from tithe.data.reading import read_items
@@ -74,3 +75,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     yield disk
     # Lazily: the traceback of a caught error may still hold a file open.
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a package for one test: its module, and the metadata that `pip install` would leave."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def installed(package: str, module: str, source: str, **points: str) -> None:
+        """Entry points are given as `kind="name = module:thing"`."""
+        (site / f"{module}.py").write_text(source)
+        metadata = site / f"{package.replace('-', '_')}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = [f"[tithe.{kind}]\n{point}\n" for kind, point in points.items()]
+        (metadata / "entry_points.txt").write_text("\n".join(lines))
+        registry._claims.cache_clear()
+        importlib.invalidate_caches()
+
+    yield installed
+    registry._claims.cache_clear()
