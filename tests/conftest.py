@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +81,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Installs a package for one test: its module, and the metadata that `pip install` would leave."""
-    site = tmp_path / "site-packages"
+    site, modules = tmp_path / "site-packages", list[str]()
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
 
     def installed(package: str, module: str, source: str, **points: str) -> None:
         """Entry points are given as `kind="name = module:thing"`."""
         (site / f"{module}.py").write_text(source)
+        modules.append(module)
         metadata = site / f"{package.replace('-', '_')}-1.0.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
@@ -96,4 +98,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         importlib.invalidate_caches()
 
     yield installed
+    for module in modules:
+        sys.modules.pop(module, None)
     registry._claims.cache_clear()

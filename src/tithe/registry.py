@@ -204,6 +204,21 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
     return factory(*first, **given, **settings)
 
 
+def check_part(part: object, protocol: type, name: str) -> None:
+    """Raises ConfigError where an object is not what its protocol asks for; `name` says in words what it is.
+
+    >>> from tithe.strategies import Strategy
+    >>> check_part(build("strategies", "margin"), Strategy, "the strategy 'margin'")
+    """
+    wanted = [one for one in vars(protocol) if not one.startswith("_")]
+    what = f"a {protocol.__name__.lower()} has {', '.join(wanted)}"
+    if isinstance(part, type):
+        raise ConfigError(f"{name} is the class {part.__name__}; {what}: give an object, {part.__name__}(...)")
+    missing = [one for one in wanted if not hasattr(part, one)]
+    if missing:
+        raise ConfigError(f"{name} is a {type(part).__name__} without {' and '.join(missing)}; {what}: add what lacks")
+
+
 def _settable(takes: Signature, given: dict[str, Any]) -> dict[str, Parameter]:
     """The parameters that a spec may set by key: all but those that the caller gives."""
     return {
