@@ -80,19 +80,16 @@ class JobError(TitheError, RuntimeError):
     """A job of an engine failed; the message holds the job's own traceback."""
 
 
-def near(name: str, known: Iterable[str], *, most: int = 3, every: bool = False) -> str:
-    """A clause that names what the writer of `name` may have meant; with `every`, all that there is as well.
+def near(name: str, known: Iterable[str], *, most: int = 3) -> str:
+    """A clause that names what the writer of `name` may have meant.
 
     >>> near("margn", ["margin", "random"])
     "did you mean 'margin'?"
     >>> near("zzz", ["margin", "random"])
     'there are: margin, random'
-    >>> near("margn", ["margin", "random"], every=True)
-    "there are: margin, random; did you mean 'margin'?"
     """
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=most, cutoff=0.6)
-    guess = "did you mean " + " or ".join(repr(c) for c in close) + "?" if close else ""
-    if guess and not every:
-        return guess
-    return "there are: " + (", ".join(known) if known else "none") + (f"; {guess}" if guess else "")
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    return "there are: " + (", ".join(known) if known else "none")

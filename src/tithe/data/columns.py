@@ -85,7 +85,11 @@ def check_named(table: Table, where: str, **roles: str | None) -> None:
     there = list(table.columns)
     for role, name in roles.items():
         if name is not None and name not in table.columns:
-            raise ColumnError(f"{where} has no column {name!r} for the {role}; {near(name, there, every=True)}")
+            has = ", ".join(map(repr, there))
+            guess = near(name, there)
+            raise ColumnError(
+                f"{where} has no column {name!r} for the {role}; it has {has}{f'; {guess}' if guess.endswith('?') else ''}"
+            )
 
 
 def without_blanks(table: Table, name: str) -> Table:
