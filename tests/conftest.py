@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.util
 import itertools
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tithe import Choice, Items, Pool
+from tithe import Choice, Items, Pool, registry
 from tithe.data import write_rows
 from tithe.data.example import path
 from tithe.data.reading import read_items
@@ -113,3 +115,28 @@ def postgres(postgres_server: str) -> Iterator[str]:
     yield postgres_server.replace("/postgres?", f"/{name}?")
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a package for one test: its module, and the metadata that `pip install` would leave."""
+    site, modules = tmp_path / "site-packages", list[str]()
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def installed(package: str, module: str, source: str, **points: str) -> None:
+        """Entry points are given as `kind="name = module:thing"`."""
+        (site / f"{module}.py").write_text(source)
+        modules.append(module)
+        metadata = site / f"{package.replace('-', '_')}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = [f"[tithe.{kind}]\n{point}\n" for kind, point in points.items()]
+        (metadata / "entry_points.txt").write_text("\n".join(lines))
+        registry._claims.cache_clear()
+        importlib.invalidate_caches()
+
+    yield installed
+    for module in modules:
+        sys.modules.pop(module, None)
+    registry._claims.cache_clear()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tithe import registry
+from tithe.data.reading import read_items
 from tithe.errors import ConfigError, UnknownNameError
 from tithe.registry import build, find, names, origin, parse, split_list
 from tithe.tasks.choice import Choice
@@ -93,10 +94,23 @@ def test_build_calls_the_factory_with_the_settings_and_what_is_given() -> None:
     assert task == Choice(("a", "b"), name="sort")
 
 
-@pytest.mark.parametrize("spec", ["choice(colour=1)", "choice(labels=[1])", "choice(labels=[1], labels_=2)"])
-def test_settings_that_do_not_fit_are_an_error_that_shows_what_does(spec: str) -> None:
-    with pytest.raises(ConfigError, match=r"do not fit.*it takes \(labels"):
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("choice(nam=sort)", "the task 'choice' has no setting 'nam'; did you mean 'name'"),
+        ("choice(colour=1)", "the task 'choice' has no setting 'colour'; there are: name"),
+        ("choice(labels=[1])", "the task 'choice' has no setting 'labels'; there are: name"),
+    ],
+)
+def test_an_unknown_setting_is_an_error_that_lists_what_is_near(spec: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
         build("tasks", spec, labels=("a", "b"))
+
+
+def test_a_setting_that_is_missing_is_an_error_that_shows_what_fits_without_types(install) -> None:
+    install("one", "module_one", "def mine(share: float, *, most: int = 3): ...", strategies="mine = module_one:mine")
+    with pytest.raises(ConfigError, match=r"missing a required argument: 'share'; it takes \(share, most=3\)$"):
+        build("strategies", "mine(most=2)")
 
 
 def test_an_error_inside_a_factory_is_not_mistaken_for_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,3 +126,58 @@ def test_an_error_inside_a_factory_is_not_mistaken_for_bad_settings(monkeypatch:
 def test_a_setting_of_the_wrong_kind_is_one_clear_line(spec):
     with pytest.raises(ConfigError, match=r"of 'auto\(.* must be (int|float); given"):
         registry.build("strategies", spec)
+
+
+PLAIN = """
+class Mine:
+    needs, cold = frozenset(), None
+    def __init__(self, share: float = 1.0, most: int | None = None):
+        self.share, self.most = share, most
+"""
+
+
+@pytest.mark.parametrize("spec", ["mine(share=a)", "mine(share=None)", "mine(most=1.5)", "mine(most=True)"])
+def test_settings_of_plugins_are_checked_whose_types_are_no_strings(spec, install) -> None:
+    install("one", "module_one", PLAIN, strategies="mine = module_one:Mine")
+    with pytest.raises(ConfigError, match=r"of 'mine\(.*\)' must be (float|int \| None); given"):
+        build("strategies", spec)
+    assert build("strategies", "mine(share=2, most=None)").share == 2
+
+
+@pytest.mark.parametrize("source", ["import nothing_of_this_name", "1 / 0", "", "def broken(:"])
+def test_a_plugin_that_cannot_be_loaded_is_one_line_that_names_its_package(source, install) -> None:
+    install(
+        "broken-one", "module_broken", source, strategies="mine = module_broken:Mine", formats="odd = module_broken:X"
+    )
+    with pytest.raises(ConfigError) as caught:
+        build("strategies", "mine")
+    said = str(caught.value)
+    assert "'mine' of the package broken-one 1.0 cannot be loaded from module_broken:Mine" in said
+    assert said.endswith("pip uninstall broken-one")
+    assert "\n" not in said
+    assert build("strategies", "margin").needs == {"proba"}
+
+
+def test_a_broken_format_does_not_keep_other_files_from_being_read(install, tmp_path) -> None:
+    install("broken-one", "module_broken", "1 / 0", formats="aaa = module_broken:X")
+    (tmp_path / "a.csv").write_text("text,label\ngood,a\n")
+    assert list(read_items(tmp_path / "a.csv").texts) == ["good"]
+
+
+def test_a_built_in_name_stays_ours_whoever_claims_it(install) -> None:
+    install("one", "module_one", PLAIN, strategies="margin = module_one:Mine")
+    assert type(build("strategies", "margin")).__module__.startswith("tithe.")
+    assert origin("strategies", "margin").startswith("tithe ")
+    assert registry.passed_over("strategies", "margin") == ("one 1.0",)
+    assert registry.passed_over("strategies", "random") == registry.passed_over("strategies", "zzz") == ()
+
+
+def test_a_name_that_two_strangers_claim_is_refused_and_both_are_named(install) -> None:
+    install("two", "module_two", PLAIN, strategies="mine = module_two:Mine")
+    install("one", "module_one", PLAIN, strategies="mine = module_one:Mine")
+    for ask in (find, origin):
+        with pytest.raises(
+            ConfigError, match=r"'mine' is claimed by several packages, one 1\.0 and two 1\.0; uninstall"
+        ):
+            ask("strategies", "mine")
+    assert registry.passed_over("strategies", "mine") == ()

@@ -207,7 +207,12 @@ class Pool:
         """
         from tithe.data.ids import hashed_ids
 
+        if isinstance(texts, str):
+            raise DataError(f"texts are a list of strings; given one string, {texts[:30]!r}: write [text]")
         texts = list(texts)
+        for place, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise DataError(f"a text is a string; given a {type(text).__name__}, {text!r}, at place {place}")
         named = hashed_ids(texts) if ids is None else [str(one) for one in ids]
         for what, given in (("ids", named), ("labels", labels)):
             if given is not None and len(given) != len(texts):

@@ -2,6 +2,9 @@
 
 A name may carry settings: `power_bald(beta=2)`. They are passed to the factory as keyword arguments. Where the factory
 takes a positional-only argument, its value comes first and without a key: `sklearn(LinearSVC, C=2)`.
+
+A name that several packages claim belongs to tithe, if tithe is one of them; else to none of them, and its use is
+refused. So no installed package changes what a built-in name means.
 """
 
 from __future__ import annotations
@@ -10,20 +13,41 @@ import ast
 import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from typing import Any, Literal, NamedTuple
 
-from tithe.errors import ConfigError, UnknownNameError, near
+from tithe.errors import ConfigError, TitheError, UnknownNameError, near
 
 Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks", "people"]
 
-_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "None": (type(None),),
+}
 _SPEC = re.compile(r"^(?P<name>[^()]+?)\s*(?:\((?P<settings>.*)\))?$", re.DOTALL)
 
 
+_OURS = "tithe"
+
+
 @cache
-def _points(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"tithe.{kind}")}
+def _claims(kind: Kind) -> dict[str, tuple[EntryPoint, ...]]:
+    """Who claims each name, one entry point for each package: ours first, then by the packages' names."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=f"tithe.{kind}"):
+        found.setdefault(point.name, {}).setdefault(_package(point), point)
+    return {name: tuple(sorted(of.values(), key=_order)) for name, of in found.items()}
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"
+
+
+def _order(point: EntryPoint) -> tuple[bool, str]:
+    return _package(point) != _OURS, _package(point)
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -32,13 +56,25 @@ def names(kind: Kind) -> tuple[str, ...]:
     >>> "margin" in names("strategies")
     True
     """
-    return tuple(sorted(_points(kind)))
+    return tuple(sorted(_claims(kind)))
 
 
 def origin(kind: Kind, name: str) -> str:
-    """Where a name comes from: `distribution version`, for `tithe plugins`."""
-    dist = _point(kind, name).dist
-    return f"{dist.name} {dist.version}" if dist else "unknown"
+    """Where a name comes from: `distribution version`, for `tithe plugins`.
+
+    Raises ConfigError where several packages claim it and none is tithe.
+    """
+    return _from(_point(kind, name))
+
+
+def _from(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+
+
+def passed_over(kind: Kind, name: str) -> tuple[str, ...]:
+    """The packages that claim a built-in name as well, and do not get it: `distribution version` of each."""
+    claims = _claims(kind).get(name, ())
+    return tuple(map(_from, claims[1:])) if claims and _package(claims[0]) == _OURS else ()
 
 
 def split_list(text: str) -> list[str]:
@@ -111,16 +147,36 @@ def find(kind: Kind, name: str) -> Any:
 
     Raises:
         UnknownNameError: nothing has this name; the message lists near misses.
+        ConfigError: several packages claim the name, or the one that has it cannot be loaded; names them.
     """
-    return _point(kind, name).load()
+    point = _point(kind, name)
+    try:
+        return point.load()
+    except TitheError:
+        raise  # says itself what to do: a package that is missing, say
+    except Exception as error:  # a stranger's module may raise anything while it is imported
+        raise ConfigError(
+            f"the {_noun(kind)} {name!r} of the package {_from(point)} cannot be loaded from {point.value}: "
+            f"{type(error).__name__}: {' '.join(str(error).split())}; mend that package and "
+            f"install it again, or remove it: pip uninstall {_package(point)}"
+        ) from error
 
 
 def _point(kind: Kind, name: str) -> EntryPoint:
-    points = _points(kind)
-    if name not in points:
-        noun = {"strategies": "strategy", "people": "kind of person"}.get(kind, kind.removesuffix("s"))
-        raise UnknownNameError(f"unknown {noun} {name!r}; {near(name, points)}")
-    return points[name]
+    claims = _claims(kind)
+    if name not in claims:
+        raise UnknownNameError(f"unknown {_noun(kind)} {name!r}; {near(name, claims)}")
+    first, *others = claims[name]
+    if others and _package(first) != _OURS:
+        raise ConfigError(
+            f"the {_noun(kind)} {name!r} is claimed by several packages, {' and '.join(map(_from, claims[name]))}; "
+            f"uninstall all but one, or rename the entry point of your own"
+        )
+    return first
+
+
+def _noun(kind: Kind) -> str:
+    return {"strategies": "strategy", "people": "kind of person"}.get(kind, kind.removesuffix("s"))
 
 
 def build(kind: Kind, spec: str, **given: Any) -> Any:
@@ -128,21 +184,70 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
 
     Raises:
         UnknownNameError: nothing has this name.
-        ConfigError: the settings do not fit the factory.
+        ConfigError: the settings do not fit the factory, or it cannot be loaded.
     """
     name, first, settings = _read(spec)
     factory = find(kind, name)
-    takes = signature(factory).parameters
-    if first and not any(one.kind is Parameter.POSITIONAL_ONLY for one in takes.values()):
+    takes = signature(factory)
+    if first and not any(one.kind is Parameter.POSITIONAL_ONLY for one in takes.parameters.values()):
         parse(spec)  # says how to write it
+    known = _settable(takes, given)
+    if not any(one.kind is Parameter.VAR_KEYWORD for one in takes.parameters.values()):
+        for key in settings.keys() - known.keys():
+            raise ConfigError(f"the {_noun(kind)} {name!r} has no setting {key!r}; {near(key, known)}")
     try:
-        signature(factory).bind(*first, **given, **settings)
+        takes.bind(*first, **given, **settings)
     except TypeError as error:
-        raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {signature(factory)}") from None
+        raise ConfigError(f"the settings of {spec!r} do not fit: {error}; it takes {_shown(takes, given)}") from None
     for key, value in settings.items():
-        wanted = str(takes[key].annotation) if key in takes else ""
-        if wanted in _KINDS and not (
-            isinstance(value, _KINDS[wanted]) and isinstance(value, bool) == (wanted == "bool")
-        ):
-            raise ConfigError(f"{key} of {spec!r} must be {wanted}; given {value!r}")
+        _check_type(known[key].annotation if key in known else Parameter.empty, key, value, spec)
     return factory(*first, **given, **settings)
+
+
+def check_part(part: object, protocol: type, name: str) -> None:
+    """Raises ConfigError where an object is not what its protocol asks for; `name` says in words what it is.
+
+    >>> from tithe.strategies import Strategy
+    >>> check_part(build("strategies", "margin"), Strategy, "the strategy 'margin'")
+    """
+    wanted = [one for one in vars(protocol) if not one.startswith("_")]
+    what = f"a {protocol.__name__.lower()} has {', '.join(wanted)}"
+    if isinstance(part, type):
+        raise ConfigError(f"{name} is the class {part.__name__}; {what}: give an object, {part.__name__}(...)")
+    missing = [one for one in wanted if not hasattr(part, one)]
+    if missing:
+        raise ConfigError(f"{name} is a {type(part).__name__} without {' and '.join(missing)}; {what}: add what lacks")
+
+
+def _settable(takes: Signature, given: dict[str, Any]) -> dict[str, Parameter]:
+    """The parameters that a spec may set by key: all but those that the caller gives."""
+    return {
+        name: one
+        for name, one in takes.parameters.items()
+        if one.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY) and name not in given
+    }
+
+
+def _shown(takes: Signature, given: dict[str, Any]) -> str:
+    """What a user may write in the brackets, without types and without what the caller gives."""
+    shown = [
+        one.replace(annotation=Parameter.empty, kind=Parameter.KEYWORD_ONLY)
+        if one.kind is Parameter.POSITIONAL_OR_KEYWORD
+        else one.replace(annotation=Parameter.empty)
+        for name, one in takes.parameters.items()
+        if name not in given
+    ]
+    return f"({', '.join(map(str, shown))})"
+
+
+def _check_type(annotation: Any, key: str, value: Any, spec: str) -> None:
+    """Raises ConfigError where a setting is not of its declared type; types other than plain ones are not checked."""
+    # A module may keep its annotations as strings or not; a union of types prints as it is written.
+    wanted = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    kinds = wanted.split(" | ")
+    if not all(kind in _KINDS for kind in kinds):
+        return
+    # bool is an int in Python; a setting that is a number is not true or false.
+    fits = any(isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == "bool") for kind in kinds)
+    if not fits:
+        raise ConfigError(f"{key} of {spec!r} must be {wanted}; given {value!r}")

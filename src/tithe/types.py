@@ -1,4 +1,4 @@
-"""The frozen values that pass between modules. Nothing here computes anything.
+"""The frozen values that pass between modules. Nothing here computes.
 
 `Items` is columnar: a million items are a few long lists, and an `Item` is made only when one is looked at. Items that
 were cut out of others remember where (`base`, `rows`), so that a view computed once for the whole serves every part.
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from tithe.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,6 +139,12 @@ class Items(Sequence[Item]):
         for tokens in self.tokens or ():
             state.update(repr(tokens).encode())
         return state.hexdigest()
+
+
+def check_items(items: object) -> None:
+    """Raises DataError where a caller gave something else as items: a list of texts, say."""
+    if not isinstance(items, Items):
+        raise DataError(f"a view is of Items; given a {type(items).__name__}: make them with tithe.Items(ids, texts)")
 
 
 @dataclass(frozen=True, eq=False)

@@ -170,7 +170,7 @@ def test_test_rows_inside_train_are_a_note_with_their_count(
         (("--strategy", "random,margn"), "unknown strategy 'margn'; did you mean 'margin'?"),
         (("--strategy", "zzz"), "unknown strategy 'zzz'; there are: adaptive, auto"),
         (("--strategy", "auto(share=7)"), "auto takes"),
-        (("--strategy", "auto(size=7)"), "the settings of 'auto(size=7)' do not fit"),
+        (("--strategy", "auto(size=7)"), "the strategy 'auto' has no setting 'size'; there are"),
         (("--trainer", "linaer"), "did you mean 'linear'"),
         (("--task", "choices"), "unknown task 'choices'; did you mean 'choice'"),
         (("--engine", "proceses"), "did you mean 'processes'"),

@@ -51,6 +51,19 @@ def test_the_version_is_that_of_the_package(tithe: Any) -> None:
     assert (said.code, said.out) == (0, f"tithe {package.__version__}\n")
 
 
+def test_plugins_marks_what_is_broken_contested_or_passed_over(tithe: Any, install: Any) -> None:
+    install("broken-one", "module_broken", "1 / 0", strategies="mine = module_broken:Mine")
+    install(
+        "a-claim", "module_a", "Mine = None", strategies="margin = module_a:Mine", trainers="shared = module_a:Mine"
+    )
+    install("b-claim", "module_b", "Mine = None", trainers="shared = module_b:Mine")
+    lines = {tuple(line.split()[:2]): line for line in tithe("plugins").out.splitlines()}
+    assert "cannot be used: the strategy 'mine' of the package broken-one 1.0" in lines["strategies", "mine"]
+    assert lines["strategies", "margin"].endswith("; passed over: a-claim 1.0")
+    assert "a-claim 1.0 and b-claim 1.0" in lines["trainers", "shared"]
+    assert "cannot be used" not in lines["strategies", "random"]
+
+
 def test_plugins_lists_all_that_is_built_in(tithe: Any) -> None:
     said = tithe("plugins")
     rows = [line.split() for line in said.out.splitlines()]

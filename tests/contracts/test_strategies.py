@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tithe import registry
-from tithe.strategies import tasks_of
 from tithe.strategies.random import Random
 from tithe.strategies.ranking import largest, wanted
 from tithe.strategies.uncertainty import Uncertainty
+from tithe.tasks import tasks_of
 from tithe.testing import ConformanceError, check_strategy
 from tithe.testing.strategies import CHECKS
 from tithe.types import Selection

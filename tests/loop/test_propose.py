@@ -195,7 +195,7 @@ def test_a_view_that_nothing_gives_is_an_error_before_any_work(example: Any) -> 
     [
         (Recipe(strategy="margn"), UnknownNameError, "did you mean 'margin'"),
         (Recipe(trainer="liner"), UnknownNameError, "did you mean 'linear'"),
-        (Recipe(strategy="auto(perclass=1)"), ConfigError, "do not fit"),
+        (Recipe(strategy="auto(perclass=1)"), ConfigError, "no setting|do not fit"),
     ],
 )
 def test_unknown_names_are_told_before_any_work(example: Any, recipe: Recipe, error: type, said: str) -> None:

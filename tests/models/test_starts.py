@@ -40,7 +40,7 @@ def test_a_view_that_no_part_gives_is_an_error_that_lists_them(example: Any, cac
 
 @pytest.mark.parametrize("spec", ["", "minilm+", "lexical(dims", "lexical(width=3)"])
 def test_a_spec_that_cannot_be_read_is_an_error(spec: str, example: Any) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read|do not fit"):
+    with pytest.raises(ConfigError, match=r"cannot read|no setting"):
         prepare_start(spec, example.pool, store=ViewStore(None))
 
 

@@ -47,23 +47,28 @@ def train(
     from tithe import registry
     from tithe.cli.show import note, progress
     from tithe.data.reading import read_items
+    from tithe.loop.propose import trainer_of
     from tithe.loop.training import train as train_model
     from tithe.models.given import given_start
+    from tithe.models.starts import makers
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
-    if out.exists():  # told now, not after the work
-        raise ConfigError(f"{out} exists already; give a new folder for the model, or remove that one")
     items = read_items(file, task=task, text=text, label=label)
     for line in items.notes:
         note(f"{file}: {line}")
     declared = declared_task(task, items, tuple(registry.split_list(labels)) or None)
+    trainer_of(trainer, declared)
+    if not embeddings:
+        makers(start)
+    if out.exists():  # told now, not after the work, but after what is wrong with the options
+        raise ConfigError(f"{out} exists already; give a new folder for the model, or remove that one")
     with progress() as tell:
         store = ViewStore(cache or default_root())
         source = given_start(items, embeddings) if embeddings else start
         model = train_model(Pool(items), declared, trainer=trainer, start=source, seed=seed, store=store, tell=tell)
     model.save(out)
-    typer.echo(f"model of {model.settings['labelled']} labels: {out}")
+    typer.echo(f"model of {sum(one is not None for one in items.gold or ())} labels: {out}")
 
 
 def predict(

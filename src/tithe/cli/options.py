@@ -10,8 +10,8 @@ import typer
 People = Annotated[
     str,
     typer.Option(
-        help="Who answers: exact(seconds=20), noisy(accuracy=0.8), noisy(towards=similar) or frequent, split at commas "
-        "(default: the file's own labels)."
+        help="Who answers: exact(seconds=20), noisy(accuracy=0.8), noisy(towards=similar), "
+        "noisy(towards=frequent), split at commas (default: the file's own labels)."
     ),
 ]
 Answers = Annotated[int, typer.Option(help="How many people answer each item; budgets count answers.")]

@@ -13,12 +13,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plugins() -> None:
-    """List strategies, starts, trainers, formats, ...
+    """List strategies, starts, trainers, formats, ... and what is wrong with any of them.
 
     Example: tithe plugins
     """
     from tithe import registry
+    from tithe.errors import TitheError
 
     for kind in get_args(registry.Kind):
         for name in registry.names(kind):
-            typer.echo(f"{kind:<11} {name:<20} {registry.origin(kind, name)}")
+            try:
+                registry.find(kind, name)
+                said = registry.origin(kind, name)
+            except TitheError as error:
+                said = f"cannot be used: {error}"
+            over = registry.passed_over(kind, name)
+            said += f"; passed over: {', '.join(over)}" if over else ""
+            typer.echo(f"{kind:<11} {name:<20} {said}")

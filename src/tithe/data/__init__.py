@@ -70,7 +70,10 @@ def format_for(path: Path, format: str | None = None) -> Format:
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
     for name in names("formats"):
-        candidate = cast(Format, find("formats", name))
+        try:
+            candidate = cast(Format, find("formats", name))
+        except ConfigError:
+            continue  # a plugin that cannot be loaded must not keep other files from being read
         if suffixes and suffixes[-1] in candidate.suffixes:
             return candidate
     raise UnknownNameError(

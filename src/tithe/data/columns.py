@@ -86,7 +86,11 @@ def check_named(table: Table, where: str, **roles: str | None) -> None:
     for role, name in roles.items():
         if name is not None and name not in table.columns:
             has = ", ".join(map(repr, there))
-            raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}; {near(name, there)}")
+            guess = near(name, there)
+            raise ColumnError(
+                f"{where} has no column {name!r} for the {role}; it has {has}"
+                + (f"; {guess}" if guess.endswith("?") else "")
+            )
 
 
 def without_blanks(table: Table, name: str) -> Table:
@@ -136,7 +140,10 @@ def _text_column(table: Table, where: str, taken: Container[str | None]) -> str:
         if len(only) == 1:
             return only[0]
     has = ", ".join(map(repr, table.columns))
-    raise ColumnError(f"{where} has no column 'text', and which other is the text is not clear; it has {has}; name one")
+    raise ColumnError(
+        f"{where} has no column 'text', and which other is the text is not clear; it has {has}; "
+        f"name one with --text COLUMN"
+    )
 
 
 def cells(table: Table, name: str, where: str) -> list[str | None]:
@@ -192,7 +199,9 @@ def texts_of(table: Table, name: str, where: str) -> list[str]:
 def refuse_unlabelled(table: Table, where: str, name: str) -> NoReturn:
     """Raises ColumnError: labels are needed, and there is no such column."""
     has = ", ".join(map(repr, table.columns))
-    raise ColumnError(f"{where} has no column {name!r} and labels are needed here; it has {has}; name one")
+    raise ColumnError(
+        f"{where} has no column {name!r} and labels are needed here; it has {has}; name one with --label COLUMN"
+    )
 
 
 def labels_of(table: Table, name: str | None, where: str, *, needed: bool) -> Sequence[str | None] | None:

@@ -34,7 +34,7 @@ def clear_errors(path: Path) -> Iterator[None]:
     except TitheError:
         raise  # some are errors of the system too, and say more than it does
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}{_near_file(path)}") from None
+        raise DataError(f"there is no file {path}{near_file(path)}") from None
     except IsADirectoryError:
         raise DataError(f"{path} is a folder; give a file in it") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -43,7 +43,8 @@ def clear_errors(path: Path) -> Iterator[None]:
         raise DataError(f"cannot open {path}: {error.strerror or error}") from None
 
 
-def _near_file(path: Path) -> str:
+def near_file(path: Path) -> str:
+    """A clause that says which file a path to nowhere may have meant."""
     folder = path.parent
     if not folder.is_dir():
         return f"; the folder {folder} is not there either"

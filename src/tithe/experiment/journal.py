@@ -34,31 +34,51 @@ class Journal:
     def __init__(self, folder: Path, digest: str) -> None:
         """The journal below a results folder; nothing is written before `begin`. `digest` is of plan and data.
 
-        Raises ConfigError where the folder holds the beginning of another plan.
+        Raises ConfigError where the folder holds rounds of another plan. One that never got to a model has nothing to
+        lose, and gives way.
         """
         self.results = folder
         self.digest = digest
         self.folder = folder / ".unfinished"
         self.path = self.folder / "steps.jsonl"
         self._stamp = self.folder / "plan-digest"
-        if self._stamp.exists() and self._stamp.read_text() != digest:
+        self._made: list[Path] = []
+        if self._is_foreign() and self._has_rounds():
             raise ConfigError(
                 f"{folder} holds an unfinished run of another plan or of other data; give another --out, or remove "
                 f"{folder}"
             )
 
+    def _is_foreign(self) -> bool:
+        """Whether the steps here are another plan's."""
+        return self._stamp.exists() and self._stamp.read_text() != self.digest
+
+    def _has_rounds(self) -> bool:
+        """Whether a step came to a model; those before only say what was asked, and are quick to do again."""
+        return any(step.row is not None for _, _, step in self.steps())
+
     def begin(self) -> None:
         """Makes the folder. Raises CacheError where it cannot be written, and leaves nothing behind then."""
-        new = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
+        self._made = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
+        if self._is_foreign():
+            self.path.unlink(missing_ok=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._stamp) as file:
                 file.write(self.digest.encode())
         except OSError as error:
-            with suppress(OSError):
-                for one in new:
-                    one.rmdir()
+            self.forget_if_empty()
             raise self._cannot_write(error) from None
+
+    def forget_if_empty(self) -> None:
+        """Where no model was trained yet, leaves nothing behind: neither the journal nor folders made for it."""
+        if self._has_rounds():
+            return
+        self.path.unlink(missing_ok=True)
+        self._stamp.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that holds something else stays
+            for one in self._made:
+                one.rmdir()
 
     def _cannot_write(self, error: OSError) -> CacheError:
         return CacheError(

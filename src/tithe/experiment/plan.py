@@ -99,7 +99,7 @@ class Plan:
         if self.answers > max(1, len(self.people)):
             raise ConfigError(
                 f"{self.answers} answers to each item need as many people; given {len(self.people)}. "
-                f"Name some, such as {self.answers} times noisy(accuracy=0.8)"
+                f'Name some, such as --people "{",".join(["noisy(accuracy=0.8)"] * self.answers)}"'
             )
         if self.budget_in not in ("items", "tokens"):
             raise ConfigError(f"budgets are in items or in tokens; given budget_in = {self.budget_in!r}")
@@ -127,7 +127,7 @@ class Plan:
             fits = isinstance(value, allowed) or (value is None and "None" in declared)
             fits = fits and (not isinstance(value, bool) or declared == "bool")
         if not fits:
-            raise ConfigError(f"the plan's {name} must be {declared}; given {value!r}")
+            raise ConfigError(f"the plan's {name} must be {_in_words(declared)}; given {value!r}")
 
     @property
     def dataset(self) -> str:
@@ -217,6 +217,21 @@ class Plan:
         if missing:
             raise ConfigError(f"{where} lacks {' and '.join(sorted(missing))}; name the files")
         return cls(**raw)
+
+
+def _in_words(declared: str) -> str:
+    """The type of a setting as the writer of a plan file knows it.
+
+    >>> _in_words("tuple[int | str, ...]"), _in_words("str | None"), _in_words("bool")
+    ('a list of whole numbers or words, such as ["5%"]', 'a word', 'true or false')
+    """
+    known = {"str": "a word", "int": "a whole number", "float": "a number", "bool": "true or false"}
+    if not declared.startswith("tuple"):
+        return " or ".join(known[kind] for kind in declared.split(" | ") if kind != "None")
+    inside = declared[len("tuple[") : declared.rindex(",")].split(" | ")
+    many = " or ".join(known[kind].removeprefix("a ") + "s" for kind in inside)
+    shown = '["5%"]' if "int" in inside else '["random"]'
+    return f"a list of {many}, such as {shown}"
 
 
 def toml_lines(settings: Mapping[str, Any]) -> str:

@@ -78,13 +78,20 @@ def simulate(
         TitheError: before any work, where data, names, needs or budgets do not fit; it names the data set of a study.
     """
     folder = None if out is None else Path(out)
-    if folder is not None and is_complete(folder, plan):
+    taken: ConfigError | None = None
+    try:
+        finished = folder is not None and is_complete(folder, plan)
+    except ConfigError as error:  # told once the plan itself is known to be sound: of two mistakes, that one is first
+        taken, finished = error, False
+    if folder is not None and finished:
         unwritten = "; the tables of --export-rounds need a run of their own, give another --out" if export else ""
         notes(f"{folder} holds the finished results of this plan already; nothing was run{unwritten}")
         return Results.read(folder)
     root = str(cache or default_root())
     forget_worlds()
     facts = checked(plan, root, notes)
+    if taken is not None:
+        raise taken
     journal = None if folder is None else Journal(folder, data_digest(plan))
     for part in plan.parts:
         world = world_of(part, root)
@@ -110,6 +117,10 @@ def simulate(
                 journal.add(progress.run.key, progress.steps, step)
             advance(progress, step)
             tell(f"rounds: {progress.run.config}", sum(len(state.rows) for state in states.values()), total)
+    except BaseException:
+        if journal:
+            journal.forget_if_empty()
+        raise
     finally:
         if isinstance(engine, str):
             runner.close()
@@ -150,11 +161,13 @@ def begin(plan: Plan | Study, facts: Sequence[Facts]) -> dict[str, Progress]:
 
 
 def check(plan: Plan, world: World) -> None:
-    """Raises, before any work, for unknown names, strategies of another task and needs that nothing provides."""
+    """Raises, before any work, for unknown names, parts for other tasks and needs that nothing provides."""
     for spec in plan.stop:
         registry.build("stops", spec)
     for spec in (*plan.strategies, plan.initial_strategy):
         check_task(strategy_of(spec), world.task.name, f"the strategy {spec!r}")
+    for trainer_spec in plan.trainers:
+        trainer_of(trainer_spec, world.task)
     for start_spec in starts_of(plan):
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tithe.data.files import near_file
 from tithe.data.reading import leaks, read_items
 from tithe.errors import ConfigError, DataError
 from tithe.experiment.long_tail import long_tail
 from tithe.experiment.people import Crowd, Known, crowd_of, in_words
-from tithe.experiment.plan import Plan
+from tithe.experiment.plan import REMOTE, Plan
 from tithe.log import Added, Declared, Snapshot
 from tithe.loop import Workshop
 from tithe.loop.propose import strategy_of, trainer_of
@@ -112,6 +113,7 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     options: dict[str, Any] = {"task": plan.task, "text": plan.text, "label": plan.label, "id": plan.id}
     options["header"] = plan.header
     options["columns"] = list(plan.columns) or None
+    _check_files(plan)
     pool = read_items(plan.at(plan.train), dedupe=plan.dedupe, require_label=True, **options)
     test = read_items(plan.at(plan.test), require_label=True, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
@@ -139,6 +141,18 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     if said := in_words(asdict(plan)):
         notes.append(said)
     return World(pool, test, task, workshop, tuple(notes), steps, crowd)
+
+
+def _check_files(plan: Plan) -> None:
+    """Raises DataError where a relative path of a plan leads nowhere: what is wrong is often where it begins."""
+    for path in (plan.train, plan.test, plan.embeddings, plan.test_embeddings):
+        if path is None or path.startswith(REMOTE) or Path(plan.at(path)).is_absolute() or Path(plan.at(path)).exists():
+            continue
+        begins = f"the root {plan.root}" if plan.root is not None else "this folder"
+        raise DataError(
+            f"there is no file {path} below {begins}, {Path(plan.root or '.').resolve()}"
+            f"{near_file(Path(plan.at(path)))}, or say with --root where relative paths begin"
+        )
 
 
 def _without_leaks(plan: Plan, pool: Items, test: Items, notes: list[str]) -> Items:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tithe import registry
-from tithe.errors import LabelError
+from tithe.errors import ConfigError, LabelError
 from tithe.log import Added, Answered, Asked, Declared, Event, Log
 from tithe.loop.propose import Recipe, Round, propose
 from tithe.loop.record import record_of
 from tithe.loop.workshop import Workshop
 from tithe.models import Model
 from tithe.pool import Pool, declared_task
+from tithe.registry import check_part
 from tithe.stopping import Record, Stop
 from tithe.tasks import Task
 from tithe.types import Item, Label
@@ -26,7 +27,8 @@ class ActiveLearner:
     Args:
         pool: from `tithe.read` or `Pool.from_views`.
         task: a task such as `Choice(["a", "b"])`, or its name where the pool's own labels declare it.
-        recipe: start, trainer, strategy, stop rules; the default is the one that `tithe label` uses.
+        recipe: start, trainer, strategy, stop rules; by default `Recipe()`: the start `minilm+lexical`, the trainer
+            `linear`, the strategy `auto` after a `random` first batch, and no stop rule.
         seed: fixes every draw.
         workshop: where views are kept; `Workshop(ViewStore(None))` keeps them in memory alone.
     """
@@ -40,6 +42,13 @@ class ActiveLearner:
         *,
         workshop: Workshop | None = None,
     ) -> None:
+        if not isinstance(pool, Pool):
+            raise ConfigError(
+                f"ActiveLearner begins with a Pool; given a {type(pool).__name__}: make one with "
+                f"tithe.Pool.from_texts(texts) or tithe.read(file)"
+            )
+        if not isinstance(task, str):
+            check_part(task, Task, "the task")
         self.recipe = recipe or Recipe()
         self.seed = seed
         self.task: Task = declared_task(task, pool.items) if isinstance(task, str) else task
@@ -51,6 +60,12 @@ class ActiveLearner:
         if pool.answers:
             self.tell(pool.answers)
         self._history: list[Record] = []
+
+    def __repr__(self) -> str:
+        state = self.log.snapshot()
+        return (
+            f"ActiveLearner({len(state.labels)} of {len(state.items)} items labelled, {self.task!r}, {self.recipe!r})"
+        )
 
     def _use_given(self, pool: Pool) -> None:
         from tithe.models.given import SPEC, GivenStart

@@ -19,8 +19,9 @@ from tithe.loop.workshop import Workshop
 from tithe.models import Model, Start, Trainer, for_task
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
-from tithe.strategies import Strategy, tasks_of
+from tithe.strategies import Strategy
 from tithe.strategies.named import strategy as named
+from tithe.tasks import check_fits
 from tithe.tasks.spans import Spans
 from tithe.types import Examples, Label, Selection, in_words
 
@@ -63,13 +64,13 @@ class Round:
 
 def strategy_of(spec: str | Strategy) -> Strategy:
     """The strategy that a name stands for; an object is returned as it is."""
-    return named(spec) if isinstance(spec, str) else spec
+    return named(spec)
 
 
 def trainer_of(spec: str | Trainer, task: Task) -> Trainer:
-    """The trainer for this task that a name stands for, or an object."""
+    """The trainer for this task that a name stands for, or an object. Raises ConfigError where it is for others."""
     made: Trainer = registry.build("trainers", spec) if isinstance(spec, str) else spec
-    return for_task(made, task)
+    return for_task(made, task, f"the trainer {spec!r}")
 
 
 def task_of(snapshot: Snapshot) -> Task:
@@ -82,10 +83,7 @@ def task_of(snapshot: Snapshot) -> Task:
 
 def check_task(strategy: Strategy, task: str, name: str = "the strategy") -> None:
     """Raises ConfigError, before any work, where the strategy is not for tasks of this name."""
-    fitting = tasks_of(strategy)
-    if fitting is not None and task not in fitting:
-        meant = f"for {' and '.join(sorted(fitting))} only" if fitting else "for no task at all"
-        raise ConfigError(f"{name} is {meant}, and the task is {task}; margin, entropy and random fit every task")
+    check_fits(strategy, task, name, instead="margin, entropy and random fit every task")
 
 
 def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = "the strategy") -> None:

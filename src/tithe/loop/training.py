@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tithe import registry
+from tithe.loop.propose import trainer_of
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Tell, Trainer, for_task, quiet
+from tithe.models import Model, Start, Tell, Trainer, quiet
 from tithe.models.given import GivenStart
 from tithe.models.starts import DEFAULT_START
 from tithe.pool import Pool
@@ -20,7 +20,7 @@ def train(
     pool: Pool,
     task: Task,
     *,
-    trainer: str = "linear",
+    trainer: str | Trainer = "linear",
     start: str | Start = DEFAULT_START,
     seed: int = 0,
     store: ViewStore | None = None,
@@ -36,7 +36,7 @@ def train(
     gold = items.gold or [None] * len(items)
     rows = np.asarray([row for row, label in enumerate(gold) if label is not None], dtype=np.int64)
     labels = [task.check(label) for label in gold if label is not None]
-    made: Trainer = for_task(registry.build("trainers", trainer), task)
+    made = trainer_of(trainer, task)
     if "embeddings" in pool.provides:
         start = GivenStart({items.digest: pool.view("embeddings")})
     prepared = Workshop(store, tell=tell).start(start, items) if isinstance(start, str) else start

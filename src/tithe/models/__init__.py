@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tithe.tasks import Task
+from tithe.registry import check_part
+from tithe.tasks import Task, check_fits
 from tithe.types import Examples, Items, Label, View
 
 if TYPE_CHECKING:
@@ -83,17 +84,24 @@ class Model(Protocol):
         """Writes weights (safetensors) and one JSON into a folder that does not exist yet."""
 
 
-def for_task(trainer: Trainer, task: Task) -> Trainer:
+def for_task(trainer: Trainer, task: Task, name: str = "the trainer") -> Trainer:
     """The trainer that fits this task: what its `for_task(task)` says where it has one, else itself.
 
-    For a trainer whose views are others for some tasks, as those of `linear` for spans are.
+    For a trainer whose views are others for some tasks, as those of `linear` for spans are. Raises ConfigError where
+    the trainer is none, or is for other tasks: it may name them in an attribute `tasks`, as a strategy may, or refuse
+    in `for_task`.
     """
+    check_part(trainer, Trainer, name)
+    check_fits(trainer, task.name, name, instead="linear fits every task")
     choose: Callable[[Task], Trainer] | None = getattr(trainer, "for_task", None)
     return trainer if choose is None else choose(task)
 
 
 class Trainer(Protocol):
-    """A configuration that fits. Immutable: `fit` changes nothing but its result."""
+    """A configuration that fits. Immutable: `fit` changes nothing but its result.
+
+    One that fits some tasks only may name them in a further attribute `tasks`; see `tithe.tasks.tasks_of`.
+    """
 
     @property
     def needs_any(self) -> frozenset[View]:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,8 @@ class EncoderStart:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        # Where the hub cannot be reached it warns of each retry; our own line says all that there is to do.
+        getLogger("huggingface_hub").setLevel(ERROR)
         local = Path(self.source).is_dir()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.source, local_files_only=local)

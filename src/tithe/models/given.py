@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tithe.data.arrays import checked_view
 from tithe.errors import DataError, NeedsError
-from tithe.types import Floats, Items, View
+from tithe.types import Floats, Items, View, check_items
 
 _MAPPED = 64 << 20  # bytes; halves above this stay halves on disk, and become float32 row by row where they are used
 
@@ -53,6 +53,7 @@ class GivenStart:
 
     def view(self, name: View, items: Items) -> Floats:
         """The rows that were given for these items, or for the whole that they were cut from."""
+        check_items(items)
         if name != "embeddings":
             raise NeedsError(f"given embeddings are the view 'embeddings'; {name!r} was asked for")
         whole, rows = (items, None) if items.base is None else (items.base, items.rows)

@@ -37,6 +37,9 @@ class LinearModel:
     search_key: str = ""
     members: int = 10
 
+    def __repr__(self) -> str:
+        return f"LinearModel({self.task!r}, {self.settings})"
+
     @property
     def provides(self) -> frozenset[View]:
         """`proba` and `committee`."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tithe import registry, rng
-from tithe.errors import ConfigError, NeedsError
+from tithe.errors import ConfigError, NeedsError, UnknownNameError, near
 from tithe.models import Start, StartMaker, Tell, quiet
 from tithe.models.encoder import Encoder
 from tithe.models.given import SPEC, GivenStart
-from tithe.types import Items, View
+from tithe.types import Items, View, check_items
 from tithe.views import ViewStore
 
 DEFAULT_START = "minilm+lexical"
@@ -38,6 +38,7 @@ class Together:
 
     def view(self, name: View, items: Items) -> Any:
         """The view of the first part that provides it."""
+        check_items(items)
         for part in self.parts:
             if name in part.provides:
                 return part.view(name, items)
@@ -62,6 +63,14 @@ def makers(spec: str) -> list[tuple[str, StartMaker]]:
             bool(part) and part not in registry.names("starts") and Path(part).is_dir()
         )  # its name may hold brackets
         known = not is_folder and registry.parse(part)[0] in registry.names("starts")
+        # A slip in a packaged name is told at once; names of that hub's own begin with OWNER/, or differ more.
+        if (
+            not known
+            and not is_folder
+            and "/" not in part
+            and (hint := near(part, registry.names("starts"))).endswith("?")
+        ):
+            raise UnknownNameError(f"unknown start {part!r}; {hint} A folder or OWNER/NAME of Hugging Face will do too")
         found.append((part, registry.build("starts", part) if known else Encoder(part)))
     return found
 

@@ -22,7 +22,7 @@ class Strategy(Protocol):
     this one chooses its own first batch (itself, or a part of it); None where it takes the shared first batch.
 
     A strategy that fits some tasks only may name them in a further attribute `tasks`, as in
-    `tasks: ClassVar[frozenset[str]] = frozenset({"multilabel"})`; see `tasks_of`.
+    `tasks: ClassVar[frozenset[str]] = frozenset({"multilabel"})`; see `tithe.tasks.tasks_of`.
     """
 
     @property
@@ -43,8 +43,3 @@ class Strategy(Protocol):
 
 WHOLE_ITEMS = frozenset({"choice", "multilabel"})
 """The tasks whose `proba` is one row (C,) an item: what strategies name that read it as a matrix (N, C)."""
-
-
-def tasks_of(strategy: Strategy) -> frozenset[str] | None:
-    """The names of the tasks that a strategy is for; None where it does not say, which means any."""
-    return getattr(strategy, "tasks", None)

@@ -10,10 +10,11 @@ import numpy as np
 
 from tithe.errors import ConfigError
 from tithe.pool import Pool
-from tithe.strategies import Strategy, tasks_of
+from tithe.strategies import Strategy
 from tithe.strategies.named import strategy
 from tithe.strategies.quotas import interleaved, portions
 from tithe.strategies.ranking import wanted
+from tithe.tasks import tasks_of
 from tithe.types import Selection, View
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tithe.errors import ConfigError, LabelError
 from tithe.types import Item, Label
 
 if TYPE_CHECKING:
@@ -52,3 +53,34 @@ class Task(Protocol):
 
     def cost(self, item: Item) -> float:
         """What labelling this item costs, in the task's unit."""
+
+
+def tasks_of(part: object) -> frozenset[str] | None:
+    """The names of the tasks that a strategy or a trainer is for: its attribute `tasks`.
+
+    None where it does not say, which means any.
+    """
+    said: frozenset[str] | None = getattr(part, "tasks", None)
+    return said
+
+
+def check_fits(part: object, task: str, name: str, *, instead: str) -> None:
+    """Raises ConfigError, before any work, where a strategy or a trainer is not for tasks of this name.
+
+    `name` says in words what it is, `instead` what fits.
+    """
+    fitting = tasks_of(part)
+    if fitting is not None and task not in fitting:
+        meant = f"for {' and '.join(sorted(fitting))} only" if fitting else "for no task at all"
+        raise ConfigError(f"{name} is {meant}, and the task is {task}; {instead}")
+
+
+def declared(labels: Sequence[str]) -> tuple[str, ...]:
+    """Declared labels as a tuple. Raises LabelError where one string was given, whose letters are no labels.
+
+    >>> declared(["a", "b"])
+    ('a', 'b')
+    """
+    if isinstance(labels, str):
+        raise LabelError(f"labels are a list of words, such as ['a', 'b']; given the string {labels!r}")
+    return tuple(labels)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import LabelError, near
-from tithe.tasks import Measure
+from tithe.tasks import Measure, declared
 from tithe.tasks.counting import Counts, count_names
 from tithe.types import Item, Label
 
@@ -32,7 +32,7 @@ class Choice:
     name: str = "choice"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "labels", declared(self.labels))
         if bad := [label for label in self.labels if not isinstance(label, str) or not label]:
             raise LabelError(f"a label must be a non-empty string; given {bad[0]!r}")
         doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})

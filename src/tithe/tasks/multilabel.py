@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, DataError, LabelError, near
-from tithe.tasks import Measure
+from tithe.tasks import Measure, declared
 from tithe.tasks.counting import Counts, count_names
 from tithe.types import Item, Label
 
@@ -35,7 +35,7 @@ class MultiLabel:
     name: str = "multilabel"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "labels", declared(self.labels))
         doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})
         if doubles:
             raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")

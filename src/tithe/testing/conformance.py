@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from tithe.errors import ConfigError
+from tithe.registry import check_part
+
 Probe = TypeVar("Probe")
 
 
@@ -16,6 +19,14 @@ def expect(claim: bool, expected: str, given: object) -> None:
     """Raises ConformanceError unless the claim holds."""
     if not claim:
         raise ConformanceError(f"expected {expected}; given {given}")
+
+
+def check_shape(part: object, protocol: type) -> None:
+    """Raises ConformanceError where the part lacks what its protocol asks for."""
+    try:
+        check_part(part, protocol, f"{part!r}")
+    except ConfigError as error:
+        raise ConformanceError(str(error)) from None
 
 
 def run_checks(part: object, checks: Mapping[str, Callable[[Probe], None]], probe: Probe) -> list[str]:

@@ -13,8 +13,9 @@ from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.pool import Array
 from tithe.rng import stream
-from tithe.strategies import Strategy, tasks_of
-from tithe.testing.conformance import ConformanceError, expect, run_checks
+from tithe.strategies import Strategy
+from tithe.tasks import tasks_of
+from tithe.testing.conformance import ConformanceError, check_shape, expect, run_checks
 from tithe.testing.worlds import KINDS, MAKERS, Maker, World, make_world, numbers_of, with_numbers
 from tithe.types import Selection, View
 
@@ -44,8 +45,9 @@ def check_strategy(
     True
     """
     part: Any = registry.build("strategies", strategy) if isinstance(strategy, str) else strategy
-    if isinstance(part, type) or not hasattr(part, "select"):
+    if isinstance(part, type) or (callable(part) and not hasattr(part, "select")):
         part = part()
+    check_shape(part, Strategy)
     unknown = sorted(part.needs - MAKERS.keys() - (views or {}).keys())
     if unknown:
         raise ConformanceError(

@@ -17,9 +17,9 @@ from tithe.errors import ConfigError, LabelError, NeedsError
 from tithe.models import Model, Start, Trainer, for_task
 from tithe.ragged import Ragged
 from tithe.rng import stream
-from tithe.tasks import Task
+from tithe.tasks import Task, tasks_of
 from tithe.testing.clouds import Clouds, CloudStart
-from tithe.testing.conformance import ConformanceError, expect, run_checks
+from tithe.testing.conformance import ConformanceError, check_shape, expect, run_checks
 from tithe.testing.outputs import PLACES, Output, exclusive, has_tags, strange_label, sure_outputs, values_of
 from tithe.testing.tasks import LABELS, main_metric
 from tithe.tokens import places
@@ -40,7 +40,8 @@ def check_trainer(
     Args:
         trainer: a registered name (with settings, if need be), a trainer, or what makes one.
         task: the task to fit; by default `choice` and, where the trainer does not refuse them with a ConfigError,
-            `multilabel` and `spans`. For spans each item has two tokens, and views are ragged rows of them.
+            `multilabel` and `spans`; of them those in its attribute `tasks`, if it has one. For spans each item has two
+            tokens, and views are ragged rows of them.
         seed: of the clouds and the streams.
 
     Raises:
@@ -51,13 +52,24 @@ def check_trainer(
     """
     name = registry.name_of(trainer) if isinstance(trainer, str) else ""
     part: Any = registry.build("trainers", trainer) if isinstance(trainer, str) else trainer
-    if isinstance(part, type) or not hasattr(part, "fit"):
+    if isinstance(part, type) or (callable(part) and not hasattr(part, "fit")):
         part = part()
-    tasks: Iterable[str | Task] = _TASKS if task is None else (task,)
+    check_shape(part, Trainer)
+    said = tasks_of(part)
+    fitting = _TASKS if said is None else tuple(one for one in _TASKS if one in said)
+    if not fitting:
+        raise ConformanceError(f"{part!r} is for tasks that the kit cannot make; there are: {', '.join(_TASKS)}")
+    tasks: Iterable[str | Task] = fitting if task is None else (task,)
     passed: list[str] = []
     for each in tasks:
         meant: Task = registry.build("tasks", each, labels=LABELS) if isinstance(each, str) else each
-        probe = _Probe(for_task(part, meant), meant, seed, name)
+        try:
+            fit_for = for_task(part, meant, f"{part!r}")
+        except ConfigError as error:
+            if passed:
+                continue
+            raise ConformanceError(f"{error}") from None
+        probe = _Probe(fit_for, meant, seed, name)
         if passed and not probe.accepts():
             continue
         try:

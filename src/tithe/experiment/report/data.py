@@ -24,7 +24,7 @@ from tithe.data.files import replacing
 from tithe.experiment.report.across import across
 from tithe.experiment.report.classes import class_curves
 from tithe.experiment.report.read import Evidence
-from tithe.experiment.summary.words import unit_of
+from tithe.experiment.summary.words import shown_bounds, unit_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,10 +87,11 @@ def _arms(evidence: Evidence) -> Iterator[tuple[Group, Mapping[str, Any], dict[s
 
 def _curves(evidence: Evidence) -> Rows:
     for group, one, who in _arms(evidence):
-        bounds = ("low", "high", "low_items", "high_items")
         for at, point in enumerate(one["curve"]):
+            low, high = shown_bounds(point)
+            bounds = {"low": low, "high": high, "low_items": point["low_items"], "high_items": point["high_items"]}
             same = {**who, "unit": unit_of(group), "labelled": point["labelled"], "seeds": point["n"]}
-            yield {**same, "metric": group["metric"], "mean": point["mean"], **{name: point[name] for name in bounds}}
+            yield {**same, "metric": group["metric"], "mean": point["mean"], **bounds}
             for metric, means in one["metrics"].items():
                 if metric != group["metric"]:
                     yield {**same, "metric": metric, "mean": means[at]}

@@ -8,7 +8,7 @@ from typing import Any
 from tithe.experiment.report.chart import Bridge, Chart, Line, swatch
 from tithe.experiment.report.markup import Html, tag, text
 from tithe.experiment.summary.sentences import best, is_sure, saving
-from tithe.experiment.summary.words import labels, metric_name, percent, score_percent, unit_of
+from tithe.experiment.summary.words import labels, metric_name, percent, score_percent, shown_bounds, unit_of
 
 SMALL = ("f1_macro", "recall_macro", "auc", "subset_accuracy", "lrap", "entity_precision", "entity_recall")
 """Metrics that say something beside the main one, in the order shown; at most three are."""
@@ -103,7 +103,7 @@ def _line(strategy: Mapping[str, Any], style: int, banded: bool) -> Line:
     curve: Sequence[Mapping[str, Any]] = strategy["curve"]
     if not banded:
         return Line(strategy["strategy"], style, _budgets(strategy), [point["mean"] for point in curve])
-    low, high = [point["low"] for point in curve], [point["high"] for point in curve]
+    low, high = zip(*(shown_bounds(point) for point in curve), strict=True)
     return Line(strategy["strategy"], style, _budgets(strategy), [point["mean"] for point in curve], low, high)
 
 

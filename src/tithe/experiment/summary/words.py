@@ -103,3 +103,19 @@ def p_value(p: float) -> str:
     if p > 0.995:
         return "= 1"
     return f"= {p:.{3 if p < 0.1 else 2}f}".replace("0.", ".")
+
+
+def shown_bounds(point: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The interval of a mean score as it is shown: no wider than a score can be, which t over two seeds does not know.
+
+    A measure that leaves [0, 1] itself is shown as it is.
+
+    >>> shown_bounds({"mean": 0.3, "low": -0.75, "high": 1.32})
+    (0.0, 1.0)
+    >>> shown_bounds({"mean": 0.3, "low": None, "high": None})
+    (None, None)
+    """
+    low, high = point["low"], point["high"]
+    if low is None or high is None or not 0 <= point["mean"] <= 1:
+        return low, high
+    return max(0.0, low), min(1.0, high)
