@@ -86,11 +86,8 @@ def check_named(table: Table, where: str, **roles: str | None) -> None:
     for role, name in roles.items():
         if name is not None and name not in table.columns:
             has = ", ".join(map(repr, there))
-            guess = near(name, there)
-            raise ColumnError(
-                f"{where} has no column {name!r} for the {role}; it has {has}"
-                + (f"; {guess}" if guess.endswith("?") else "")
-            )
+            guess = f"; {near(name, there)}".removesuffix(f"; {near('', there)}")  # all that there is was said already
+            raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}{guess}")
 
 
 def without_blanks(table: Table, name: str) -> Table:
