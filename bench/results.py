@@ -25,11 +25,15 @@ BEGIN, END = "<!-- begin: bench/results.py -->", "<!-- end: bench/results.py -->
 SHARE = 0.95
 OTHERS = {"f1_micro": ("f1_macro", "map_label", "lrap"), "accuracy": ("f1_macro",), "entity_f1": ("token_accuracy",)}
 """Further metrics worth a column, by the main one."""
+SECONDS = ("fit_s", "view_s", "select_s", "score_s")
 
 
 def markdown(evidence: Evidence, charts: str) -> Iterator[str]:
     """The lines between the marks."""
     summary = evidence.summary
+    seconds = sum(sum(filter(None, column)) for name, column in evidence.rounds.items() if name in SECONDS)
+    yield f"All {len(evidence.rounds['seed']):,} rounds together took {seconds / 60:.0f} minutes of one process."
+    yield ""
     for one in across(summary):
         yield from _map(one)
         yield from _ranks(one)
@@ -91,7 +95,11 @@ def _section(group: Mapping[str, Any], baseline: str, chart: str) -> Iterator[st
         test = (arm["against"] or {}).get("area")
         cells = [f"{100 * point['mean']:.1f}" for point in arm["curve"]]
         if test and test["low"] is not None:
-            cells += [_gain(test), f"{signed(test['low'])} to {signed(test['high'])}", p_value(test["p_holm"])[2:]]
+            cells += [
+                _gain(test),
+                f"{signed(test['low'])} to {signed(test['high'])}",
+                p_value(test["p_holm"]).removeprefix("= "),
+            ]
         rows.append([arm["strategy"], *cells, *[""] * (len(heads) - len(cells))])
     yield from _table([unit, *heads], rows)
     if full:
@@ -103,8 +111,12 @@ def _section(group: Mapping[str, Any], baseline: str, chart: str) -> Iterator[st
 
 def _savings(arms: Sequence[Mapping[str, Any]], unit: str) -> Iterator[str]:
     said = []
-    for arm in arms:
-        row = next(row for row in arm["labels_to"] if row["share"] == SHARE)
+    rows = [next(row for row in arm["labels_to"] if row["share"] == SHARE) for arm in arms]
+    if all(row["labels"] is None for row in rows):
+        yield f"None reached {SHARE:.0%} of that within the budget."
+        yield ""
+        return
+    for arm, row in zip(arms, rows, strict=True):
         count = "more than the budget" if row["labels"] is None else labels(row["labels"])
         saved = next((s for s in (arm["against"] or {}).get("savings", []) if s["share"] == SHARE), None)
         fewer = "" if saved is None or saved["saved"] is None else f", {saved_bounds(saved)} fewer"
@@ -140,12 +152,14 @@ def chart_of(group: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         raise ValueError(f"the report of {group['dataset']} has no chart")
     css = (Path(page.__file__).parent / "page.css").read_text("utf-8")
     style = figures.styles(group, summary["baseline"])
-    legend = "".join(
-        f'<g transform="translate({60 + 118 * at} 468)" class="line-{number % 7}">'
-        f'<path d="M0 0h26" stroke="currentColor" stroke-width="3" fill="none"/>'
-        f'<text x="32" y="4">{name}</text></g>'
-        for at, (name, number) in enumerate(style.items())
-    )
+    legend, at = "", 60
+    for name, number in style.items():
+        legend += (
+            f'<g transform="translate({at} 468)" class="line-{number % 7}">'
+            f'<path d="M0 0h26" stroke="currentColor" stroke-width="3" fill="none"/>'
+            f'<text x="32" y="4">{name}</text></g>'
+        )
+        at += 50 + 7 * len(name)
     body = svg[1].replace('viewBox="0 0 900 440"', 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 485"', 1)
     paper = '<rect width="900" height="485" fill="var(--paper)"/>'
     return body.replace("<title", f"<style>{css}</style>{paper}<title", 1).replace("</svg>", f"{legend}</svg>")
