@@ -117,7 +117,7 @@ def simulate(
                 journal.add(progress.run.key, progress.steps, step)
             advance(progress, step)
             tell(f"rounds: {progress.run.config}", sum(len(state.rows) for state in states.values()), total)
-    except BaseException:
+    except TitheError:  # a refusal; whoever stops it by hand finds what was done
         if journal:
             journal.forget_if_empty()
         raise
