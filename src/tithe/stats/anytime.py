@@ -18,8 +18,6 @@ from tithe.errors import DataError
 from tithe.stats.intervals import Interval, check_level, finite
 
 _PRIOR = 0.5  # of both shapes: Jeffreys' prior
-    0.5  # of both shapes: Jeffreys' prior, the tightest of 1/4, 1/2 and 1 at shares of .8 to .95 and 20 to 200 items
-)
 _GRID = 1001  # means that `anytime_mean` tests; the bounds are rounded outwards by at most one of its steps
 _FAR = 0.5  # of the largest bet that could lose everything; more than a half gains little and risks much
 
