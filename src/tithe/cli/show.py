@@ -41,11 +41,16 @@ class Plain:
     def __init__(self) -> None:
         self._last = 0.0
         self._began: dict[str, tuple[float, int]] = {}
+        self._at: dict[str, tuple[int, int]] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Says how far it is, with the rate and the time left; what a killed run had done has no part in the rate."""
         now = time.monotonic()
         kind, _, at = what.partition(": ")
+        was, of = self._at.get(kind, (done, total))
+        if done < was or total != of:  # the same kind of work on other items
+            del self._began[kind]
+        self._at[kind] = done, total
         began, before = self._began.setdefault(kind, (now, done))
         if now - self._last < _EVERY_S:
             return
