@@ -83,14 +83,8 @@ class Pool:
         They are in the order of their ids, not of the file, so that a draw over them picks the same items however the
         file was sorted.
         """
-        return self._order[self.open[self._order]]
-
-    @cached_property
-    def _order(self) -> Rows:
-        """All rows in the order of their ids. Sorted by Python: numpy would pad each id to the longest of them."""
-        import numpy as np
-
-        return np.array(sorted(range(len(self)), key=self.items.ids.__getitem__), dtype=np.int64)
+        order = self.items.by_id
+        return order[self.open[order]]
 
     @cached_property
     def open(self) -> NDArray[np.bool_]:
@@ -168,9 +162,8 @@ class Pool:
             views={**self._sources, **(views or {})},
         )
         pool._ready = {name: array for name, array in self._ready.items() if name not in (views or {})}
-        for name in ("_row_of", "_order"):  # of the items alone, so the next pool need not make them again
-            if name in self.__dict__:
-                pool.__dict__[name] = self.__dict__[name]
+        if "_row_of" in self.__dict__:  # of the items alone, so the next pool need not make it again
+            pool.__dict__["_row_of"] = self._row_of
         return pool
 
     def without(self, ids: Iterable[str]) -> Pool:
@@ -188,7 +181,7 @@ class Pool:
             labels_known=self._labels_known,
         )
         pool._ready = self._ready  # shared: whichever of the two computes a view, both have it
-        for name in ("_row_of", "_order", "labelled"):
+        for name in ("_row_of", "labelled"):
             if name in self.__dict__:
                 pool.__dict__[name] = self.__dict__[name]
         return pool

@@ -127,6 +127,16 @@ class Items(Sequence[Item]):
         return Items(ids, texts, gold, self.source, 0, base=whole, rows=into, tokens=tokens)
 
     @cached_property
+    def by_id(self) -> Rows:
+        """All rows in the order of their ids: what is drawn of them is the same however the file was sorted.
+
+        Sorted by Python, once: numpy would pad each id to the longest of them.
+        """
+        import numpy as np
+
+        return np.array(sorted(range(len(self)), key=self.ids.__getitem__), dtype=np.int64)
+
+    @cached_property
     def digest(self) -> str:
         """A hash of all ids and texts in order, and of given tokens: the content key of every stored view."""
         state = hashlib.blake2b(digest_size=16)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tithe.cli.options import Cache
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -27,7 +29,7 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Open the labelling page afterwards (not there yet).")] = True,
     out: Annotated[Path, typer.Option(help="A folder for the results.")] = Path("demo"),
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 10,
-    cache: Annotated[Path | None, typer.Option(help="Where embeddings are kept.")] = None,
+    cache: Cache = None,
 ) -> None:
     """Watch tithe learn the bundled example.
 

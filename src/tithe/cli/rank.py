@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tithe.cli.options import Cache
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
@@ -30,7 +32,7 @@ def rank(
     text: Annotated[str | None, typer.Option(help="The text column.")] = None,
     id: Annotated[str | None, typer.Option(help="The id column.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
-    cache: Annotated[Path | None, typer.Option(help="Where embeddings are kept.")] = None,
+    cache: Cache = None,
 ) -> None:
     """Order items by what to label first.
 

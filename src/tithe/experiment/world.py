@@ -76,8 +76,7 @@ class World:
         if subsample == 1:
             return self._whole  # made once: its ids are checked, a second for a million
         size = max(1, round(subsample * len(self.pool)))
-        order = sorted(range(len(self.pool)), key=self.pool.ids.__getitem__)
-        rows = stream(seed, "subsample").choice(np.asarray(order, np.int64), size, replace=False)
+        rows = stream(seed, "subsample").choice(self.pool.by_id, size, replace=False)
         return self._begun(self.pool.take(np.sort(rows)))
 
     def _begun(self, items: Items) -> Snapshot:

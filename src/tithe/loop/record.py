@@ -85,8 +85,6 @@ def _encoded(task: Task, decided: Sequence[Label], output: Any) -> NDArray[Any]:
 
 def _stop_set(pool: Pool, seed: int) -> Rows:
     """The rows of the stop set: a draw of the pool that a seed fixes, whatever the order of the file."""
-    import numpy as np
-
-    everyone = np.argsort(np.asarray(pool.ids, dtype=np.str_), kind="stable")
+    everyone = pool.items.by_id
     rows: Rows = stream(seed, "stop set").choice(everyone, min(_STOP_SET, len(everyone)), replace=False)
     return rows

@@ -34,3 +34,12 @@ def f1(right: int, guessed: int, true: int) -> float:
     (0.5, 0.0, 1.0)
     """
     return 2 * right / (guessed + true) if guessed + true else 1.0
+
+
+def ratio(part: float, whole: float) -> float:
+    """A share of a count; 0 where there is nothing to count.
+
+    >>> ratio(1, 4), ratio(0, 0)
+    (0.25, 0.0)
+    """
+    return float(part / whole) if whole else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tithe.tasks.counting import ratio
 from tithe.types import Span
 
 
@@ -28,10 +29,10 @@ def entity_scores(truth: Sequence[Sequence[Span]], guess: Sequence[Sequence[Span
         hits, pairs = hits + len(a & b), pairs + overlapping_pairs(a, b)
         true, guessed = true + len(a), guessed + len(b)
     return {
-        "entity_f1": _ratio(2 * hits, true + guessed),
-        "entity_precision": _ratio(hits, guessed),
-        "entity_recall": _ratio(hits, true),
-        "entity_f1_overlap": _ratio(2 * pairs, true + guessed),
+        "entity_f1": ratio(2 * hits, true + guessed),
+        "entity_precision": ratio(hits, guessed),
+        "entity_recall": ratio(hits, true),
+        "entity_f1_overlap": ratio(2 * pairs, true + guessed),
     }
 
 
@@ -66,7 +67,3 @@ def overlap(one: Span, other: Span) -> bool:
     (True, False)
     """
     return one.start < other.end and other.start < one.end
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0

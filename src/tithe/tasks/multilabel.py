@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, DataError, LabelError, near
 from tithe.tasks import Measure, declared
-from tithe.tasks.counting import Counts, count_names
+from tithe.tasks.counting import Counts, count_names, ratio
 from tithe.types import Item, Label
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ class MultiLabel:
         used = (given + asked) > 0
         f1 = 2 * hits[used] / (given + asked)[used]
         return {
-            "f1_micro": _ratio(2 * hits.sum(), given.sum() + asked.sum()),
+            "f1_micro": ratio(2 * hits.sum(), given.sum() + asked.sum()),
             "f1_macro": float(f1.mean()) if used.any() else 0.0,
-            "precision_micro": _ratio(hits.sum(), given.sum()),
-            "recall_micro": _ratio(hits.sum(), asked.sum()),
+            "precision_micro": ratio(hits.sum(), given.sum()),
+            "recall_micro": ratio(hits.sum(), asked.sum()),
             "subset_accuracy": float(np.mean([t == g for t, g in zip(truth, guess, strict=True)])),
             "hamming_loss": wrong,
             "one_minus_hamming": 1.0 - wrong,
@@ -155,7 +155,7 @@ class MultiLabel:
         for level in range(1, depth + 1):
             cut = [[frozenset(_cut(one, level) for one in label) for label in side] for side in (truth, guess)]
             hits = sum(len(t & g) for t, g in zip(*cut, strict=True))
-            out[f"f1_micro_level_{level}"] = _ratio(2 * hits, sum(len(t) + len(g) for t, g in zip(*cut, strict=True)))
+            out[f"f1_micro_level_{level}"] = ratio(2 * hits, sum(len(t) + len(g) for t, g in zip(*cut, strict=True)))
         return out
 
     def per_class(self, truth: Sequence[Label], guess: Sequence[Label]) -> Counts:
@@ -198,10 +198,6 @@ def _precision_of_ranking(truth: NDArray[np.bool_], output: NDArray[np.floating[
 
 def _cut(name: str, level: int) -> str:
     return LEVELS.join(name.split(LEVELS)[:level])
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0
 
 
 def anls(truth: Sequence[Iterable[str]], guess: Sequence[Iterable[str]], *, threshold: float = 0.5) -> float:
