@@ -64,12 +64,12 @@ def _block(console: Console, group: Group, baseline: str) -> None:
     """One data set: the score at the last budget, and the mean gain over all budgets with its interval and test."""
     from rich.table import Table
 
-    from tithe.experiment.summary.words import p_value, signed, unit_of
+    from tithe.experiment.summary.words import group_name, p_value, signed, unit_of
 
     last = max(point["labelled"] for one in group["strategies"] for point in one["curve"])
     whole = group["full"]
     full = f"; with all {whole['labelled']:,g} {unit_of(group)} {100 * whole['score']:.1f}" if whole else ""
-    console.print(f"[bold]{_escaped(_name(group))}[/bold]: {group['metric']}{full}", soft_wrap=True)
+    console.print(f"[bold]{_escaped(group_name(group))}[/bold]: {group['metric']}{full}", soft_wrap=True)
     table = Table(box=None, padding=(0, 1))
     table.add_column("", no_wrap=True)
     for head in (f"at {last:,g}", f"over {baseline}", "95 % interval", "p (Holm)"):
@@ -137,15 +137,13 @@ def _by_gain(strategies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return sorted(strategies, key=lambda one: (-gain(one), one["strategy"]))
 
 
-def _name(group: Group) -> str:
-    return f"{group['dataset']}, {group['trainer']} on {group['start']}"
-
-
 def _short_names(groups: Sequence[Group]) -> list[str]:
     """The names without the trainer and the start, where all groups share them."""
+    from tithe.experiment.summary.words import group_name
+
     if len({(group["trainer"], group["start"]) for group in groups}) == 1:
         return [group["dataset"] for group in groups]
-    return [_name(group) for group in groups]
+    return [group_name(group) for group in groups]
 
 
 def _escaped(text: str) -> str:

@@ -84,3 +84,9 @@ def declared(labels: Sequence[str]) -> tuple[str, ...]:
     if isinstance(labels, str):
         raise LabelError(f"labels are a list of words, such as ['a', 'b']; given the string {labels!r}")
     return tuple(labels)
+
+
+def refuse_doubles(labels: Sequence[str]) -> None:
+    """Raises LabelError where a label is declared twice."""
+    if doubles := sorted({label for label in labels if labels.count(label) > 1}):
+        raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")

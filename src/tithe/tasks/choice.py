@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import LabelError, near
-from tithe.tasks import Measure, declared
+from tithe.tasks import Measure, declared, refuse_doubles
 from tithe.tasks.counting import Counts, count_names
 from tithe.types import Item, Label
 
@@ -35,9 +35,7 @@ class Choice:
         object.__setattr__(self, "labels", declared(self.labels))
         if bad := [label for label in self.labels if not isinstance(label, str) or not label]:
             raise LabelError(f"a label must be a non-empty string; given {bad[0]!r}")
-        doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})
-        if doubles:
-            raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")
+        refuse_doubles(self.labels)
         if len(self.labels) < 2:
             given = ", ".join(map(repr, self.labels)) or "none"
             raise LabelError(f"a choice needs at least two labels; given: {given}. Declare them with --labels a,b,c")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, DataError, LabelError, near
-from tithe.tasks import Measure, declared
+from tithe.tasks import Measure, declared, refuse_doubles
 from tithe.tasks.counting import Counts, count_names, ratio
 from tithe.types import Item, Label
 
@@ -36,9 +36,7 @@ class MultiLabel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", declared(self.labels))
-        doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})
-        if doubles:
-            raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")
+        refuse_doubles(self.labels)
         if not self.labels or not all(isinstance(label, str) and label for label in self.labels):
             raise LabelError(f"a multilabel task needs at least one label, each a word; given: {list(self.labels)}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.errors import DataError, LabelError, near
 from tithe.ragged import Ragged
-from tithe.tasks import Measure, declared
+from tithe.tasks import Measure, declared, refuse_doubles
 from tithe.tasks.entities import entity_scores, overlap
 from tithe.tasks.tags import fit_spans
 from tithe.tokens import places, tokens_of
@@ -45,9 +45,7 @@ class Spans:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", declared(self.labels))
-        doubles = sorted({label for label in self.labels if self.labels.count(label) > 1})
-        if doubles:
-            raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")
+        refuse_doubles(self.labels)
         if not self.labels or not all(isinstance(label, str) and label for label in self.labels):
             raise LabelError(f"a spans task needs at least one label, each a word; given: {list(self.labels)}")
 

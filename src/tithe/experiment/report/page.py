@@ -16,6 +16,7 @@ from tithe.experiment.report.markup import Html, tag, text
 from tithe.experiment.report.overview import overview
 from tithe.experiment.report.read import Evidence
 from tithe.experiment.summary.sentences import best, is_sure, saving
+from tithe.experiment.summary.words import group_name
 
 
 def page(evidence: Evidence) -> str:
@@ -38,14 +39,10 @@ def page(evidence: Evidence) -> str:
     )
 
 
-def _name(group: Mapping[str, Any]) -> str:
-    return f"{group['dataset']}, {group['trainer']} on {group['start']}"
-
-
 def _contents(groups: Sequence[Mapping[str, Any]]) -> Html:
     """One line for each group, which leads to its section."""
     lines = [
-        f'<li><a href="#g{number}">{text(_name(group))}</a>: {text(group["headline"])}</li>'
+        f'<li><a href="#g{number}">{text(group_name(group))}</a>: {text(group["headline"])}</li>'
         for number, group in enumerate(groups)
     ]
     return tag("nav", tag("ul", *lines), cls="contents")
@@ -56,7 +53,7 @@ def _section(evidence: Evidence, group: Mapping[str, Any], name: str, *, alone: 
     summary = evidence.summary
     winner = best(group["strategies"])
     found = saving(winner) if winner else None
-    title = _name(group)
+    title = group_name(group)
     top = "" if alone else tag("h2", text(title)) + tag("p", text(group["headline"]), cls="lead")
     notes = [note.removeprefix(f"{title}: ") for note in group["notes"]]
     parts = [

@@ -12,6 +12,7 @@ from tithe.errors import ColumnError
 from tithe.experiment.summary.arms import Arm, Columns, Group, Table, columns_of, groups_of, metrics_of
 from tithe.experiment.summary.compare import BOTH, SHARES, Settings, against, areas
 from tithe.experiment.summary.sentences import headline, sentences
+from tithe.experiment.summary.words import group_name
 from tithe.rng import stream
 from tithe.stats import holm, labels_to, mean_interval, resampled_means
 
@@ -86,7 +87,7 @@ def summarise(
         "headline": headline(groups, baseline),
         "notes": [note for group in groups for note in group["notes"]],
         "sentences": [
-            f"{group['dataset']}, {group['trainer']} on {group['start']}: {sentence}" if several else sentence
+            f"{group_name(group)}: {sentence}" if several else sentence
             for group in groups
             for sentence in group["sentences"]
         ],

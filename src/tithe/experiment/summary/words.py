@@ -83,6 +83,15 @@ def labels(count: float | None) -> str:
     return "–" if count is None else f"{int(-(-count // 1)):,}"
 
 
+def group_name(group: Mapping[str, Any]) -> str:
+    """A summarised group in words.
+
+    >>> group_name({"dataset": "atis", "trainer": "linear", "start": "minilm"})
+    'atis, linear on minilm'
+    """
+    return f"{group['dataset']}, {group['trainer']} on {group['start']}"
+
+
 def unit_of(group: Mapping[str, Any]) -> str:
     """What the budgets of a summarised group count; summaries of older versions knew labels alone.
 
