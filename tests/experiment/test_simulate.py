@@ -416,3 +416,11 @@ def test_dropping_every_row_is_an_error(example: Any) -> None:
     plan = replace(plan_of(example, drop_leaks=True), test=str(example.train))
     with pytest.raises(DataError, match="none is left to train on"):
         simulate(plan, engine="inline")
+
+
+def test_the_views_are_told_of_while_they_are_computed_and_none_that_nobody_needs(example: Any, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    plan = plan_of(example, strategies=("random",), budgets=(16,), seeds=1, full=False)
+    simulate(plan, engine="inline", cache=tmp_path / "cache", tell=lambda *given: told.append(given))
+    counted = [(done, total) for what, done, total in told if what == "counting words"]
+    assert counted == [(240, 240), (80, 80)], "the pool once, the test items once"

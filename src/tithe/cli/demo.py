@@ -13,10 +13,6 @@ from tithe.cli.options import Cache
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from tithe.experiment.plan import Plan
-    from tithe.models import Tell
-    from tithe.views import ViewStore
-
 _BUDGETS = (40, 70, 100, 130, 160, 200, 250, 300)
 
 
@@ -44,12 +40,14 @@ def demo(
     from tithe.experiment.plan import Plan
     from tithe.experiment.runs import FULL, Step
     from tithe.experiment.simulate import Progress, simulate
-    from tithe.views import ViewStore, default_root
+    from tithe.experiment.world import load, warm_up
+    from tithe.views import default_root
 
     plan = Plan(str(path("train")), str(path("test")), strategies=("random", "auto"), budgets=_BUDGETS, seeds=seeds)
     console.print("1,500 short messages, 8 intents: who needs fewer labels, random choice or tithe's `auto`?")
     with progress() as tell:
-        embed_first(plan, ViewStore(cache or default_root()), tell)
+        # With bars of its own, before the live chart takes the screen.
+        warm_up(load(plan, cache or default_root(), tell), plan)
     found: dict[str, dict[int, list[float]]] = {"random": defaultdict(list), "auto": defaultdict(list)}
 
     def picture() -> Text:
@@ -67,17 +65,3 @@ def demo(
     print_results(results, out)
     if serve:
         typer.echo("The labelling page is not part of this version yet; the demo ends here.")
-
-
-def embed_first(plan: Plan, store: ViewStore, tell: Tell) -> None:
-    """Embeds the example with a progress bar of its own, before the live chart takes the screen."""
-    from tithe.data.reading import read_items
-    from tithe.loop import Workshop
-
-    workshop = Workshop(store, tell=tell)
-    pool = read_items(plan.train)
-    for items in (pool, read_items(plan.test)):
-        for spec in plan.starts:
-            start = workshop.start(spec, pool)
-            for name in sorted(start.provides):
-                start.view(name, items)

@@ -37,13 +37,17 @@ class Workshop:
         self._models: OrderedDict[tuple[object, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
 
+    def _told(self, what: str, done: int, total: int) -> None:
+        """Whoever listens now hears of it, not who did when the start was made."""
+        self.tell(what, done, total)
+
     def start(self, spec: str, items: Items) -> Start:
         """The start of this name for these items, prepared once. It does not depend on a run's seed."""
         if spec in self.given:
             return self.given[spec]
         key = (spec, items.digest)
         if key not in self._starts:
-            self._starts[key] = prepare_start(spec, items, store=self.store, tell=self.tell)
+            self._starts[key] = prepare_start(spec, items, store=self.store, tell=self._told)
         return self._starts[key]
 
     def pool(self, items: Items, task: Task) -> Pool:
