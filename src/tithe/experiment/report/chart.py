@@ -77,7 +77,7 @@ class _Plot:
     def __init__(self, chart: Chart, width: int, height: int) -> None:
         self.chart = chart
         self.width, self.height = width, height
-        self.left, self.right, self.top, self.bottom = 54, width - 14, 34, height - 46
+        self.left, self.right, self.top, self.bottom = 62, width - 14, 34, height - 46
         xs = [x for line in chart.lines for x in line.x]
         low, high = chart.span or _y_range(chart)
         self.logarithmic = min(xs) > 0 and max(xs) / min(xs) > 8
