@@ -23,7 +23,7 @@ class Inline:
                 value = job.function(*job.arguments)
             except TitheError:
                 raise
-            except Exception as error:
+            except Exception as error:  # a job may raise anything; what it was stays attached
                 trouble = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
                 raise JobError(f"the job {job.key!r} failed: {trouble}") from error
             yield Result(job.key, value)

@@ -7,12 +7,13 @@ revision = "0001"
 down_revision = None
 
 
-def _number(name: str, **more: bool) -> "sa.Column[int]":
-    return sa.Column(name, sa.Integer, autoincrement=False, **more)  # type: ignore[arg-type]
+def _number(name: str, *, primary_key: bool = False, nullable: bool = True) -> "sa.Column[int]":
+    null = nullable and not primary_key
+    return sa.Column(name, sa.Integer, autoincrement=False, primary_key=primary_key, nullable=null)
 
 
-def _text(name: str, **more: bool) -> "sa.Column[str]":
-    return sa.Column(name, sa.Text, **more)  # type: ignore[arg-type]
+def _text(name: str, *, primary_key: bool = False, nullable: bool = True, unique: bool = False) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text, primary_key=primary_key, nullable=nullable and not primary_key, unique=unique)
 
 
 def _time(name: str) -> "sa.Column[float]":
