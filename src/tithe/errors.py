@@ -104,7 +104,14 @@ def near(name: str, known: Iterable[str], *, most: int = 3) -> str:
     'there are: margin, random'
     """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=most, cutoff=0.6)
-    if close:
-        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return "there are: " + (", ".join(known) if known else "none")
+    return meant(name, known, most=most) or "there are: " + (", ".join(known) if known else "none")
+
+
+def meant(name: str, known: Iterable[str], *, most: int = 3) -> str:
+    """A question that names what the writer of `name` may have meant; empty where nothing is near.
+
+    >>> meant("margn", ["margin", "random"]), meant("zzz", ["margin", "random"])
+    ("did you mean 'margin'?", '')
+    """
+    close = difflib.get_close_matches(name, sorted(known), n=most, cutoff=0.6)
+    return "did you mean " + " or ".join(map(repr, close)) + "?" if close else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from tithe.data import Table
-from tithe.errors import ColumnError, ConfigError, DataError, near
+from tithe.errors import ColumnError, ConfigError, DataError, meant
 
 
 class Roles(NamedTuple):
@@ -86,7 +86,7 @@ def check_named(table: Table, where: str, **roles: str | None) -> None:
     for role, name in roles.items():
         if name is not None and name not in table.columns:
             has = ", ".join(map(repr, there))
-            guess = f"; {near(name, there)}".removesuffix(f"; {near('', there)}")  # all that there is was said already
+            guess = f"; {hint}" if (hint := meant(name, there)) else ""
             raise ColumnError(f"{where} has no column {name!r} for the {role}; it has {has}{guess}")
 
 

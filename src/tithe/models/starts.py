@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tithe import registry, rng
-from tithe.errors import ConfigError, NeedsError, UnknownNameError, near
+from tithe.errors import ConfigError, NeedsError, UnknownNameError, meant
 from tithe.models import Start, StartMaker, Tell, quiet
 from tithe.models.encoder import Encoder
 from tithe.models.given import SPEC, GivenStart
@@ -59,17 +59,12 @@ def makers(spec: str) -> list[tuple[str, StartMaker]]:
     """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
     found: list[tuple[str, StartMaker]] = []
     for part in _parts(spec):
-        is_folder = (
-            bool(part) and part not in registry.names("starts") and Path(part).is_dir()
-        )  # its name may hold brackets
-        known = not is_folder and registry.parse(part)[0] in registry.names("starts")
+        packaged = registry.names("starts")
+        is_folder = bool(part) and part not in packaged and Path(part).is_dir()  # its name may hold brackets
+        known = not is_folder and registry.parse(part)[0] in packaged
         # A slip in a packaged name is told at once; names of that hub's own begin with OWNER/, or differ more.
-        if (
-            not known
-            and not is_folder
-            and "/" not in part
-            and (hint := near(part, registry.names("starts"))).endswith("?")
-        ):
+        hint = "" if known or is_folder or "/" in part else meant(part, packaged)
+        if hint:
             raise UnknownNameError(f"unknown start {part!r}; {hint} A folder or OWNER/NAME of Hugging Face will do too")
         found.append((part, registry.build("starts", part) if known else Encoder(part)))
     return found
