@@ -20,7 +20,7 @@ from tithe.experiment.plan import Plan
 from tithe.experiment.world import World, starts_of, world_of
 from tithe.log import Asked, Event, Snapshot
 from tithe.loop import Recipe, Round, propose
-from tithe.loop.record import record_of, spent
+from tithe.loop.record import record_of
 from tithe.loop.spending import costs
 from tithe.stopping import Record
 from tithe.tasks.spans import Spans
@@ -104,12 +104,12 @@ def take_step(
     ahead = wanted.get("cost") == 0.0
     if len(batches) <= late:
         return Step(None, found.selection.ids, found.selection.scores, ahead=ahead)
-    row = _row(plan, world, run, snapshot, found, number=len(batches) - 1 - late)
+    record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
+    row = _row(plan, world, run, snapshot, found, number=len(batches) - 1 - late, paid=record.cost)
     if export:
         from tithe.experiment.export import export_round
 
         export_round(Path(export), world, run, found, number=row["round"])
-    record = record_of(found, snapshot, run.seed, watched=bool(plan.stop))
     return Step(row, found.selection.ids, found.selection.scores, record, ahead=ahead)
 
 
@@ -125,15 +125,16 @@ def _events(world: World, run: Run, batches: Sequence[Sequence[str]], late: int)
     return events
 
 
-def _row(plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round, *, number: int) -> dict[str, Any]:
-    """The row of rounds.parquet for the round of this number."""
+def _row(
+    plan: Plan, world: World, run: Run, snapshot: Snapshot, found: Round, *, number: int, paid: float
+) -> dict[str, Any]:
+    """The row of rounds.parquet for the round of this number, by which `paid` was spent."""
     began = time.perf_counter()
     output = test_output(world, found)
     truth = [label for label in world.test.gold or () if label is not None]  # require_label: there is no None
     guess = world.task.decode(output) if found.model is None else found.model.decide(output)
     scores = world.task.score(truth, output, guess)
     correct = np.asarray([one == other for one, other in zip(guess, truth, strict=True)])
-    paid = spent(found.pool, snapshot)
     return {
         "config": run.config,
         "dataset": plan.dataset,
