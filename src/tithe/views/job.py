@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,10 +45,13 @@ class Job:
 
     def at(self, rows: Rows) -> Rows:
         """The rows of the view that belong to these items."""
-        if self.tokens is None:
-            return rows
-        numbers = self.tokens.with_values(np.arange(len(self.tokens.values)))
-        return np.asarray(numbers[rows].values, dtype=np.int64)
+        return rows if self._numbers is None else np.asarray(self._numbers[rows].values, dtype=np.int64)
+
+    @cached_property
+    def _numbers(self) -> Ragged | None:
+        """The rows of the view by item, made once for all shards; None where there is one for each."""
+        tokens = self.tokens
+        return None if tokens is None else tokens.with_values(np.arange(len(tokens.values), dtype=np.int64))
 
     @property
     def key(self) -> str:
