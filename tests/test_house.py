@@ -50,6 +50,9 @@ HEAVY = (
     "fastapi",
     "sqlalchemy",
     "alembic",
+    "uvicorn",
+    "jinja2",
+    "pydantic",
 )
 
 
