@@ -27,7 +27,7 @@ FLOORS = (
     ("errors", "types", "rng", "stats", "ragged", "tokens"),
     ("registry", "tasks"),
     ("data",),
-    ("log", "views", "pool"),
+    ("naming", "log", "views", "pool"),
     ("models", "strategies", "quality"),
     ("loop", "stopping"),
     ("engines",),

@@ -10,8 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tithe.errors import ConfigError, DataError, LabelError
-from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Log, Published, Snapshot, Withdrawn, joined
-from tithe.types import Items
+from tithe.log import (
+    Added,
+    Answered,
+    Asked,
+    Declared,
+    Drawn,
+    Embedded,
+    Event,
+    Log,
+    Published,
+    Renamed,
+    Snapshot,
+    Withdrawn,
+    joined,
+)
+from tithe.store.names import NamesOfNow
+from tithe.types import Items, Label, Span
 
 IDS = ("a", "b", "c", "d")
 START: tuple[Event, ...] = (Added(Items(list(IDS), [one * 3 for one in IDS])), Declared("choice", ("x", "y", "z")))
@@ -29,6 +44,9 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Withdrawn, st.sampled_from(IDS), st.sampled_from(["ann", "bob", "cyd"]), st.just(3)),
     st.builds(Drawn, some_ids),
     st.builds(Published, st.text(max_size=3), st.integers(0, 4)),
+    st.builds(Embedded, some_ids, st.sampled_from(["", "", "minilm"])),
+    st.sampled_from([Renamed(old, new) for old in "xyz" for new in "xyzw" if old != new]),
+    st.builds(lambda labels: Declared("choice", tuple(labels)), st.sets(st.sampled_from("xyzw")).map(sorted)),
 )
 histories = st.lists(events, max_size=25)
 
@@ -181,6 +199,97 @@ def test_an_empty_log_has_an_empty_snapshot() -> None:
 
 def test_models_are_kept_in_the_order_of_their_publication() -> None:
     assert log_of(Published("m1", 3), Published("m2", 9)).snapshot().models == ("m1", "m2")
+
+
+def test_a_renamed_label_has_its_new_name_in_labels_answers_and_declaration() -> None:
+    log = log_of(Answered("a", "x", "ann"), Renamed("x", "new"))
+    now = log.snapshot()
+    assert (now.labels, now.declared, now.answers["a"]["ann"].label) == ({"a": "new"}, ("new", "y", "z"), "new")
+    assert log.snapshot(at=3).labels == {"a": "x"}
+    assert [event.label for event in log.events() if isinstance(event, Answered)] == ["x"]
+
+
+def test_a_label_renamed_to_another_is_merged_with_it_and_the_votes_are_counted_again() -> None:
+    votes = [Answered("a", label, who) for label, who in (("x", "ann"), ("y", "bob"), ("z", "cyd"))]
+    assert log_of(*votes).snapshot().labels == {"a": "x"}
+    merged = log_of(*votes, Renamed("z", "y")).snapshot()
+    assert (merged.labels, merged.declared) == ({"a": "y"}, ("x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("given", "now"),
+    [
+        (frozenset({"x", "y"}), frozenset({"y"})),
+        (frozenset({"z"}), frozenset({"z"})),
+        ((Span(0, 2, "x"), Span(0, 2, "y"), Span(2, 3, "x")), (Span(0, 2, "y"), Span(2, 3, "y"))),
+        ((Span(0, 1, "x"), Span(0, 1, "xx")), (Span(0, 1, "xx"), Span(0, 1, "y"))),
+        ((), ()),
+    ],
+)
+def test_sets_shrink_and_equal_spans_become_one_when_labels_are_merged(given: Label, now: Label) -> None:
+    assert log_of(Answered("a", given), Renamed("x", "y")).snapshot().labels == {"a": now}
+
+
+def test_a_late_answer_under_an_old_name_counts_for_the_name_at_the_end_of_the_chain() -> None:
+    log = log_of(Renamed("x", "new"), Renamed("new", "newer"), Answered("a", "x"), Answered("b", "new"))
+    assert log.snapshot().labels == {"a": "newer", "b": "newer"}
+    assert log.snapshot().renames == {"x": "newer", "new": "newer"}
+
+
+def test_a_name_declared_again_is_a_label_of_its_own_from_there_on() -> None:
+    before = (Answered("a", "x"), Renamed("x", "new"), Answered("b", "x"))
+    log = log_of(*before, Declared("choice", ("new", "x")), Answered("c", "x"))
+    assert log.snapshot().labels == {"a": "new", "b": "new", "c": "x"}
+    assert log_of(*before, Declared("choice", ("new", "y")), Answered("c", "x")).snapshot().labels["c"] == "new"
+
+
+def test_a_name_given_back_is_in_use_again() -> None:
+    log = log_of(Answered("a", "x"), Renamed("x", "new"), Renamed("new", "x"), Answered("b", "new"), Answered("c", "x"))
+    assert log.snapshot().labels == dict.fromkeys("abc", "x")
+    assert log.snapshot().declared == ("x", "y", "z")
+
+
+@given(histories)
+def test_what_the_store_calls_an_answer_is_what_the_fold_calls_it(history: list[Event]) -> None:
+    log = log_of(*history)
+    placed = list(enumerate(log.events(), 1))
+    names = NamesOfNow((at, event) for at, event in placed if isinstance(event, Declared | Renamed))
+    last: dict[tuple[str, str], Label | None] = {}
+    for at, event in placed:
+        if isinstance(event, Answered):
+            last[event.item, event.annotator] = names.of(event.label, at)
+        elif isinstance(event, Withdrawn):
+            last.pop((event.item, event.annotator), None)
+    folded = {(item, who): one.label for item, by in log.snapshot().answers.items() for who, one in by.items()}
+    assert folded == last
+
+
+@pytest.mark.parametrize(("old", "new"), [("x", "x"), ("", "x"), ("x", "")])
+def test_a_rename_to_nothing_or_to_the_same_name_is_refused(old: str, new: str) -> None:
+    with pytest.raises(LabelError, match="renamed to another name"):
+        Renamed(old, new)
+
+
+def test_stages_follow_one_another_until_they_begin_anew_for_another_start() -> None:
+    log = log_of(
+        Embedded((), "minilm"), Embedded(("b", "a")), Embedded(("c", "a")), Embedded((), "lexical"), Embedded(("d",))
+    )
+    told = [(log.snapshot(at).stages, log.snapshot(at).start) for at in range(2, 8)]
+    assert told == [
+        (None, ""),
+        ((), "minilm"),
+        ((("b", "a"),), "minilm"),
+        ((("b", "a"), ("c",)), "minilm"),
+        ((), "lexical"),
+        ((("d",),), "lexical"),
+    ]
+
+
+def test_an_answer_copies_no_stage_and_no_set_that_it_leaves_as_it_is() -> None:
+    before = log_of(Drawn(("d",)), Embedded(("a", "b", "c"))).snapshot()
+    after = before.apply([Answered("a", "x")])
+    for name in ("stages", "audit", "closed", "pending", "items"):
+        assert getattr(after, name) is getattr(before, name)
 
 
 def test_later_batches_of_items_follow_the_earlier() -> None:

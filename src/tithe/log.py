@@ -3,16 +3,21 @@
 Events are frozen values. `Log` keeps them in memory (active learner, simulation); a store keeps them in a database
 with the same four calls. A `Snapshot` is the log folded up to a position, so that resume, replay, undo, history and
 late, noisy or repeated answers are all one thing: folding a list.
+
+Labels of a snapshot have the names of now (`tithe.naming`): an `Answered` that still has a name given up by an earlier
+`Renamed`, or by a chain of them, counts for the name in use. The log itself keeps what was said.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from tithe.errors import ConfigError, DataError, LabelError
+from tithe.naming import Names, called
 from tithe.types import Items, Label
 
 Action: TypeAlias = Literal["label", "skip", "reject"]
@@ -26,6 +31,22 @@ class Declared:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The label `old` is called `new` from here on; where `new` is a label already, the two are merged.
+
+    All answers follow, earlier ones and those that come later under the old name. Raises LabelError for a name that is
+    empty, or the same as before.
+    """
+
+    old: str
+    new: str
+
+    def __post_init__(self) -> None:
+        if not self.old or not self.new or self.old == self.new:
+            raise LabelError(f"a label is renamed to another name; given {self.old!r} and {self.new!r}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Added:
     """A batch of items came in."""
@@ -35,12 +56,21 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A batch was proposed: enough to replay it (`position` is the snapshot's)."""
+    """Items were asked: enough to replay the proposal that they come from.
+
+    They are `propose(snapshot(at=position), Recipe(start, trainer, strategy, initial), seed=seed, n=n).ids`, or some of
+    them: a service logs each item when it is shown. With `n` = 0 only ids, strategy, seed and position are known. The
+    strategies "audit" (asked as an audit item) and "chosen" (a person picked it) are no proposals.
+    """
 
     ids: tuple[str, ...]
     strategy: str
     seed: int
     position: int
+    n: int = 0
+    start: str = ""
+    trainer: str = ""
+    initial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +107,15 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model was trained and is in use from here on."""
+    """A model was trained and is in use from here on.
+
+    `position` is that of the snapshot it was fitted at, and its version number; `score` its first score on asked items.
+    """
 
     fingerprint: str
     labelled: int
+    position: int = 0
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +125,18 @@ class Drawn:
     ids: tuple[str, ...]
 
 
-Event: TypeAlias = Declared | Added | Asked | Answered | Withdrawn | Published | Drawn
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A stage: the views of these items, too, are ready from here on.
+
+    With a `start`, stages begin anew: nothing but `ids` is ready for it yet.
+    """
+
+    ids: tuple[str, ...]
+    start: str = ""
+
+
+Event: TypeAlias = Declared | Renamed | Added | Asked | Answered | Withdrawn | Published | Drawn | Embedded
 
 
 @dataclass(frozen=True)
@@ -99,7 +145,10 @@ class Snapshot:
 
     `labels` has the label of each answered item (with several annotators the most frequent answer, the earliest on a
     tie); `pending` the items asked and not answered yet; `closed` those that nobody should be asked again (skipped,
-    rejected, drawn for the audit).
+    rejected, drawn for the audit). Labels and answers have the names of now; `renames` has them for those given up.
+
+    `stages` are the ids whose views are ready, in the order in which they became so, for the start `start`; None, where
+    the log says nothing of it, stands for all items.
     """
 
     items: Items
@@ -113,6 +162,9 @@ class Snapshot:
     models: tuple[str, ...] = ()
     round: int = 0
     position: int = 0
+    renames: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[tuple[str, ...], ...] | None = field(default=None, repr=False)
+    start: str = ""
 
     @classmethod
     def empty(cls) -> Snapshot:
@@ -127,22 +179,48 @@ class Snapshot:
         return fold.frozen()
 
 
+class _Ids:
+    """A set of ids that is copied at its first change: most events leave most sets as they are."""
+
+    def __init__(self, start: frozenset[str]) -> None:
+        self.now: AbstractSet[str] = start
+
+    def _own(self) -> set[str]:
+        if not isinstance(self.now, set):
+            self.now = set(self.now)
+        return self.now
+
+    def update(self, ids: Iterable[str]) -> None:
+        self._own().update(ids)
+
+    def discard(self, one: str) -> None:
+        if one in self.now:
+            self._own().discard(one)
+
+    def frozen(self) -> frozenset[str]:
+        return frozenset(self.now)  # of a frozenset it is the same one
+
+
 class _Fold:
     """The mutable inside of `Snapshot.apply`."""
 
     def __init__(self, start: Snapshot) -> None:
         self.start = start
-        self.items, self.task, self.declared = start.items, start.task, start.declared
+        self.items, self.task = start.items, start.task
+        self.names = Names(start.declared, start.renames)
         self.labels = dict(start.labels)
         self.answers = dict(start.answers)
-        self.pending, self.closed, self.audit = set(start.pending), set(start.closed), set(start.audit)
+        self.pending, self.closed, self.audit = _Ids(start.pending), _Ids(start.closed), _Ids(start.audit)
         self.models, self.round, self.position = list(start.models), start.round, start.position
+        self.stages, self.prepared = start.stages, start.start
 
     def add(self, event: Event) -> None:
         self.position += 1
         match event:
             case Declared():
-                self.task, self.declared = event.task, event.labels
+                self.task, self.names = event.task, self.names.with_declared(event.labels)
+            case Renamed():
+                self._rename(event)
             case Added():
                 self.items = joined([self.items, event.items])
             case Asked():
@@ -157,12 +235,32 @@ class _Fold:
             case Drawn():
                 self.audit.update(event.ids)
                 self.closed.update(event.ids)
+            case Embedded():
+                self._stage(event)
+
+    def _stage(self, event: Embedded) -> None:
+        if event.start:
+            self.stages, self.prepared = (), event.start
+        before = self.stages or ()
+        ready = {one for stage in before for one in stage}
+        # A stage that was logged twice, by a process that was killed in between, is one.
+        ids = tuple(one for one in event.ids if one not in ready) if ready else event.ids
+        self.stages = (*before, ids) if ids else before
+
+    def _rename(self, event: Renamed) -> None:
+        self.names = self.names.after(event.old, event.new)
+        names = {event.old: event.new}
+        for item, by in self.answers.items():
+            changed = {who: _called(answer, names) for who, answer in by.items()}
+            if any(changed[who] is not answer for who, answer in by.items()):
+                self.answers[item] = changed
+                self._count(item)
 
     def _answer(self, event: Answered) -> None:
         self.pending.discard(event.item)
         # A later answer of the same annotator replaces the earlier; the log still has both.
         # It goes to the end, for a tie is settled by the answers that still stand, the earliest of them first.
-        self.answers[event.item] = self._of_others(event) | {event.annotator: event}
+        self.answers[event.item] = self._of_others(event) | {event.annotator: _called(event, self.names.retired)}
         self._count(event.item)
 
     def _withdraw(self, event: Withdrawn) -> None:
@@ -170,7 +268,7 @@ class _Fold:
         self._count(event.item)
         if not self.answers[event.item]:
             del self.answers[event.item]
-            if event.item not in self.audit:
+            if event.item not in self.audit.now:
                 self.closed.discard(event.item)  # nobody has closed it any more: it may be asked again
 
     def _of_others(self, event: Answered | Withdrawn) -> dict[str, Answered]:
@@ -182,27 +280,36 @@ class _Fold:
         votes = Counter(a.label for a in current.values() if a.action == "label" and a.label is not None)
         if votes:
             self.labels[item] = votes.most_common(1)[0][0]
-            if item not in self.audit:
+            if item not in self.audit.now:
                 self.closed.discard(item)
         else:
             self.labels.pop(item, None)
-            self.closed.add(item)
+            self.closed.update([item])
 
     def frozen(self) -> Snapshot:
         return replace(
             self.start,
             items=self.items,
             task=self.task,
-            declared=self.declared,
+            declared=self.names.declared,
             labels=self.labels,
             answers=self.answers,
-            pending=frozenset(self.pending),
-            closed=frozenset(self.closed),
-            audit=frozenset(self.audit),
+            pending=self.pending.frozen(),
+            closed=self.closed.frozen(),
+            audit=self.audit.frozen(),
             models=tuple(self.models),
             round=self.round,
             position=self.position,
+            renames=self.names.retired,
+            stages=self.stages,
+            start=self.prepared,
         )
+
+
+def _called(answer: Answered, names: Mapping[str, str]) -> Answered:
+    """The answer with other names; the same one where none of them stands in it."""
+    label = called(answer.label, names)
+    return answer if label == answer.label else replace(answer, label=label)
 
 
 def joined(batches: Sequence[Items]) -> Items:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tithe.errors import ConfigError, ConflictError, DataError, MissingExtraError, StoreError, TitheError
 from tithe.log import Added, Answered, Asked, Drawn, Event, Log, Published, Snapshot, Withdrawn
 from tithe.store import migrate
+from tithe.store.rows import EventRow, decode
 from tithe.store.sql import SQLStore
 from tithe.store.tables import METADATA, events, items, projects, standing
 from tithe.testing.stores import state
@@ -124,6 +125,13 @@ def test_a_database_of_version_1_opens(open_at: Callable[..., SQLStore], old: st
     assert project.settings() == {"strategy": "margin"}
     assert store.faults() == []
     assert project.submit(Answered("a", "y", "ann", replaces=4, flagged=True, comment="hm", proposal=3), "k") == 5
+
+
+def test_events_of_before_they_told_more_have_the_defaults() -> None:
+    published = EventRow("published", None, None, '{"fingerprint":"f","labelled":3}')
+    assert decode(published) == Published("f", 3, position=0, score=None)
+    asked = EventRow("asked", None, None, '{"ids":["a"],"position":2,"seed":3,"strategy":"margin"}')
+    assert decode(asked) == Asked(("a",), "margin", 3, 2, n=0, start="", trainer="", initial="")
 
 
 NEXT = """

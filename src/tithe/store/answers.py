@@ -13,6 +13,7 @@ from tithe.errors import ConflictError
 from tithe.log import Answered, Event, Withdrawn
 from tithe.store.database import Database
 from tithe.store.kept import locked, record, require_item
+from tithe.store.names import NamesOfNow
 from tithe.store.rows import EventRow, decode, encode, storable, to_json
 from tithe.store.tables import events, items, keys, standing
 
@@ -23,7 +24,7 @@ _PAGE = 2_000
 
 
 class Annotation(NamedTuple):
-    """An answer as it goes out: with its item's text, and whether it still stands."""
+    """An answer as it goes out: its label as it is called now, its item's text, and whether it still stands."""
 
     position: int
     at: float
@@ -71,20 +72,26 @@ class Answers:
             before = None if last.replaces is None else self._answer(connection, last.replaces)
             back: Answered | Withdrawn = Withdrawn(last.item, annotator, annotation)
             if before is not None and (before.item, before.annotator) == (last.item, annotator):
-                back = replace(before, replaces=annotation)
+                names = NamesOfNow.read(connection, self._key)  # a name given up may mean another label by now
+                back = replace(before, label=names.of(before.label, last.replaces or 0), replaces=annotation)
             return self._record(connection, here, back, key, asked)
 
     def each(self, after: int = 0, *, standing_only: bool = False) -> Iterator[Annotation]:
-        """All answers behind a position, in their order, one by one; memory holds a page."""
+        """All answers behind a position, in their order, one by one; memory holds a page.
+
+        All labels have the names of when the first page was read.
+        """
+        with self._database.reading() as connection:
+            names = NamesOfNow.read(connection, self._key)
         while True:
             with self._database.reading() as connection:
-                page = self._page(connection, after, standing_only)
+                page = self._page(connection, after, standing_only, names)
             yield from page
             if len(page) < _PAGE:
                 return
             after = page[-1].position
 
-    def _page(self, connection: Connection, after: int, standing_only: bool) -> list[Annotation]:
+    def _page(self, connection: Connection, after: int, standing_only: bool, names: NamesOfNow) -> list[Annotation]:
         e, s, i = events.c, standing.c, items.c
         own = (s.project == e.project) & (s.item == e.item) & (s.annotator == e.annotator) & (s.position == e.position)
         query = (
@@ -98,6 +105,7 @@ class Answers:
         for row in rows:
             answer = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
             if isinstance(answer, Answered):
+                answer = replace(answer, label=names.of(answer.label, row.position))
                 found.append(Annotation(row.position, row.at, answer, row.text or "", row.stands is not None))
         return found
 

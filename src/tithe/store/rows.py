@@ -7,17 +7,19 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from tithe.errors import DataError, StoreError
-from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Published, Withdrawn
+from tithe.log import Added, Answered, Asked, Declared, Drawn, Embedded, Event, Published, Renamed, Withdrawn
 from tithe.types import Label, Span
 
 KINDS: dict[str, type[Event]] = {
     "declared": Declared,
+    "renamed": Renamed,
     "added": Added,
     "asked": Asked,
     "answered": Answered,
     "withdrawn": Withdrawn,
     "published": Published,
     "drawn": Drawn,
+    "embedded": Embedded,
 }
 _NAMES = {type_: name for name, type_ in KINDS.items()}
 _COLUMNS = ("item", "annotator")
@@ -55,7 +57,7 @@ def decode(row: EventRow) -> Event:
     """The event of a row, except an `Added`, which needs its items.
 
     >>> decode(encode(Asked(("a", "b"), "margin", 0, 2)))
-    Asked(ids=('a', 'b'), strategy='margin', seed=0, position=2)
+    Asked(ids=('a', 'b'), strategy='margin', seed=0, position=2, n=0, start='', trainer='', initial='')
 
     Raises StoreError for a kind that this version does not have.
     """

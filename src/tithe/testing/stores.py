@@ -11,7 +11,20 @@ from functools import partial
 from typing import Any
 
 from tithe.errors import ConfigError, ConflictError, DataError, TitheError, UnknownItemError, UnknownNameError
-from tithe.log import Added, Answered, Asked, Declared, Drawn, Event, Log, Published, Snapshot, Withdrawn
+from tithe.log import (
+    Added,
+    Answered,
+    Asked,
+    Declared,
+    Drawn,
+    Embedded,
+    Event,
+    Log,
+    Published,
+    Renamed,
+    Snapshot,
+    Withdrawn,
+)
 from tithe.store import Project, Store, open_store
 from tithe.testing.conformance import expect, run_checks
 from tithe.types import Items, Span
@@ -88,6 +101,15 @@ EVENTS: tuple[Event, ...] = (
     Drawn(("e",)),
     Answered("e", "x", "ann"),
     Published("f00d", 3),
+    Embedded((), "minilm"),
+    Embedded(("c", "a")),
+    Asked(("b",), "auto", 1, 20, n=9, start="minilm", trainer="linear", initial="random"),
+    Published("beef", 4, position=20, score=0.625),
+    Renamed("ü;,", "y"),
+    Answered("b", "ü;,", "bob"),
+    Declared("choice", ("x", "y", "ü;,")),
+    Answered("d", "ü;,", "bob"),
+    Renamed("x", "z"),
 )
 """Every kind of event and of label."""
 
@@ -255,6 +277,25 @@ def _out(make: Callable[[], Project]) -> None:
     expect(project.settings() == {"strategy": "margin", "share": 0.2}, "the settings merged", project.settings())
 
 
+def _renames(make: Callable[[], Project]) -> None:
+    project = _filled(make)
+    first = project.submit(Answered("a", "x", "ann"))
+    project.append(Renamed("x", "new"))
+    late = project.submit(Answered("b", "x", "ann"))
+    project.append(Declared("choice", ("new", "y", "x")))
+    project.submit(Answered("c", "x", "ann"))
+    edit = project.submit(Answered("a", "y", "ann", replaces=first))
+    back = project.undo(edit, "ann")
+    given = {one.answer.item: one.answer.label for one in project.annotations(standing_only=True)}
+    wanted = {"a": "new", "b": "new", "c": "x"}
+    expect(given == wanted, f"the labels that go out as they are called now: {wanted}", given)
+    expect(project.snapshot().labels == wanted, f"the same in the snapshot: {wanted}", project.snapshot().labels)
+    said = [one.event.label for one in project.recorded(first - 1) if isinstance(one.event, Answered)]
+    expect(said == ["x", "x", "x", "y", "new"], "the log as it was said, but for what undo says now", said)
+    numbers = [one.position for one in project.annotations()]
+    expect({first, late, edit, back} <= {*numbers}, "each annotation", numbers)
+
+
 def _together(make: Callable[[], Project]) -> None:
     """Six threads take and answer until nothing is left."""
     project = make()
@@ -310,6 +351,7 @@ PROJECT_CHECKS: Mapping[str, Callable[[Callable[[], Project]], None]] = {
     "answers once for each key": _once,
     "takes answers back by a further event": _undo,
     "gives all annotations and settings out": _out,
+    "gives labels out as they are called now": _renames,
     "serves threads without showing an item twice": _together,
 }
 STORE_CHECKS: Mapping[str, Callable[[Callable[[], Store]], None]] = {
