@@ -15,7 +15,7 @@ from tithe.models import Model
 from tithe.pool import Pool, declared_task
 from tithe.registry import check_part
 from tithe.stopping import Record, Stop
-from tithe.tasks import Task
+from tithe.tasks import Task, check_inside
 from tithe.types import Item, Label
 
 
@@ -102,7 +102,7 @@ class ActiveLearner:
             if label is None:
                 events.append(Answered(one, None, annotator, "skip"))
             else:
-                events.append(Answered(one, _inside(self.task.check(label), items[int(row)]), annotator))
+                events.append(Answered(one, check_inside(self.task.check(label), items[int(row)]), annotator))
         self.log.append(*events)
 
     @property
@@ -135,14 +135,3 @@ class ActiveLearner:
         if self.stopped:  # the answers that came in since the last round were enough
             found = replace(found, selection=replace(found.selection, ids=(), scores=()))
         return found
-
-
-def _inside(label: Label, item: Item) -> Label:
-    """The label. Raises LabelError where it has a span that ends behind the text of its item, if there is a text."""
-    for span in label if isinstance(label, tuple) else ():
-        if item.text and span.end > len(item.text):
-            raise LabelError(
-                f"the span {tuple(span)} ends behind the text of {item.id!r}, which has {len(item.text)} characters; "
-                f"offsets count code points, end exclusive"
-            )
-    return label

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,33 +144,9 @@ class EncoderStart:
         """Nothing but the name and hash: encoders are not copied into every model."""
         return {"source": self.source, "fingerprint": self.fingerprint}
 
-    @cached_property
+    @property
     def _loaded(self) -> tuple[Any, Any]:
-        from safetensors import SafetensorError
-        from transformers import AutoModel, AutoTokenizer, logging
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        # Where the hub cannot be reached it warns of each retry; our own line says all that there is to do.
-        getLogger("huggingface_hub").setLevel(ERROR)
-        local = Path(self.source).is_dir()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.source, local_files_only=local)
-            model = AutoModel.from_pretrained(self.source, local_files_only=local)
-        except SafetensorError as error:
-            raise CacheError(
-                f"the weights of the start {self.source!r} are damaged ({error}); fetch or copy that folder again"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"cannot load the start {self.source!r}: {str(error).splitlines()[0]} Give the name of a model that "
-                f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
-            ) from None
-        if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
-            tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-        if model.config.is_encoder_decoder:  # such as T5: the half that reads
-            model = model.get_encoder()
-        return tokenizer, model.eval()
+        return _loaded(self.source)
 
     def _word_states(self, items: Items) -> Ragged:
         return word_states.word_states(*self._loaded, items, self._most)
@@ -200,3 +176,33 @@ class EncoderStart:
                 means = [(layers[k] * mask).sum(1) / mask.sum(1).clamp(min=1) for k in (-1, middle)]
                 parts.append(torch.cat([torch.nn.functional.normalize(mean, dim=1) for mean in means], dim=1))
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float32), cut
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: str) -> tuple[Any, Any]:
+    """Tokenizer and model, loaded once for all starts of a process that name them."""
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoTokenizer, logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    # Where the hub cannot be reached it warns of each retry; our own line says all that there is to do.
+    getLogger("huggingface_hub").setLevel(ERROR)
+    local = Path(source).is_dir()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        model = AutoModel.from_pretrained(source, local_files_only=local)
+    except SafetensorError as error:
+        raise CacheError(
+            f"the weights of the start {source!r} are damaged ({error}); fetch or copy that folder again"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot load the start {source!r}: {str(error).splitlines()[0]} Give the name of a model that "
+            f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
+        ) from None
+    if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if model.config.is_encoder_decoder:  # such as T5: the half that reads
+        model = model.get_encoder()
+    return tokenizer, model.eval()

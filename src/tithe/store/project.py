@@ -32,6 +32,12 @@ class StoredProject:
         self._answers = Answers(database, key)
         self._leases = Leases(database, key)
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        with self._database.reading() as connection:
+            return str(connection.scalar(sa.select(projects.c.name).where(projects.c.key == self._key)))
+
     def append(self, *events: Event, expected: int | None = None) -> int:
         """Adds events, all or none, behind position `expected` if given; the position after them."""
         return self._log.append(*events, expected=expected)

@@ -17,6 +17,10 @@ class Project(Protocol):
 
     id: str
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
     def append(self, *events: Event, expected: int | None = None) -> int:
         """Adds events; the position after them. ConflictError where the log is not at `expected`."""
 

@@ -90,3 +90,18 @@ def refuse_doubles(labels: Sequence[str]) -> None:
     """Raises LabelError where a label is declared twice."""
     if doubles := sorted({label for label in labels if labels.count(label) > 1}):
         raise LabelError(f"labels are declared twice: {', '.join(doubles)}; give each once")
+
+
+def check_inside(label: Label, item: Item) -> Label:
+    """The label. Raises LabelError where it has a span that ends behind the text of its item, if there is a text.
+
+    >>> check_inside("a", Item("1", "some text"))
+    'a'
+    """
+    for span in label if isinstance(label, tuple) else ():
+        if item.text and span.end > len(item.text):
+            raise LabelError(
+                f"the span {tuple(span)} ends behind the text of {item.id!r}, which has {len(item.text)} characters; "
+                f"offsets count code points, end exclusive"
+            )
+    return label

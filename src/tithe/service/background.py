@@ -1,0 +1,228 @@
+"""What goes on by itself: stages of the pool are embedded, the model is fitted again, versions are published."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tithe.errors import TitheError
+from tithe.log import Embedded, Published, Snapshot
+from tithe.rng import stream
+from tithe.service.bell import Bell
+from tithe.service.child import Child, ChildError
+from tithe.service.desk import Desk
+from tithe.service.embedder import IDLE
+from tithe.service.queue import Queue
+from tithe.service.troubles import Troubles
+from tithe.service.versions import Version, Versions
+
+FIRST_STAGE = 2_000
+"""Items embedded before the first round that knows texts: five seconds' work."""
+
+GROWTH, LARGEST = 4, 20_000
+"""Each stage is this many times all before it, up to so many items."""
+
+QUEUE = 20
+"""Questions of a round, or four times the answers between two rounds where that is more."""
+
+_PATIENCE_S = 20.0
+log = logging.getLogger(__name__)
+
+
+class Background:
+    """Two threads and two child processes of one project."""
+
+    def __init__(
+        self, desk: Desk, bell: Bell, *, url: str, folder: Path, cache: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        """It starts nothing before `start`."""
+        self.desk, self.bell, self.project = desk, bell, desk.project
+        self.folder, self._clock = folder, clock
+        self.versions = Versions(folder / "models")
+        self.troubles = Troubles(folder / "troubles.jsonl", clock=clock)
+        common = [url, self.project.id]
+        self.learner = Child(
+            "tithe.service.learner",
+            [*common, str(folder), str(cache)],
+            errors=folder / "logs" / "learner.log",
+            told=self._told,
+            nice=5,
+        )
+        self.embedder = Child(
+            "tithe.service.embedder",
+            [*common, str(cache)],
+            errors=folder / "logs" / "embedder.log",
+            told=self._told,
+            nice=IDLE,
+        )
+        self.latest: Version | None = None
+        self.training = self.embedding = False
+        self.detail = ""
+        self.progress: tuple[int, int] | None = None
+        self._wake = threading.Condition()
+        self._wanted = 0  # rounds wanted so far, and the last of them that was made
+        self._made = 0
+        self._fitted = -1  # answers at the last round
+        self._staging = threading.Event()
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._run, args=(loop,), daemon=True, name=loop.__name__)
+            for loop in (self._rounds, self._stages)
+        ]
+
+    # --- for the desk and the pages
+
+    def start(self) -> None:
+        """Begins; a queue that the last server left serves until the first round of this one."""
+        snapshot = self.desk.snapshot()
+        versions = self.versions.all()
+        self.latest = next((one for one in reversed(versions) if one.version <= snapshot.position), None)
+        if snapshot.stages:
+            self.desk.queue = Queue.load(self.folder / "queue.json", snapshot.position)
+        for thread in self._threads:
+            thread.start()
+        self.want_stage()
+        self.want_round()
+
+    def close(self) -> None:
+        """Ends the children and the threads; what they were doing is lost and will be done again."""
+        self._closing = True
+        self.learner.close()
+        self.embedder.close()
+        self._staging.set()
+        with self._wake:
+            self._wake.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=5)
+
+    def answered(self) -> None:
+        """An answer came in: after a few of them the model is fitted again."""
+        snapshot = self.desk.snapshot()
+        answers = len(snapshot.answers.keys() - snapshot.audit)
+        few = 1 if self.latest is None else self.desk.settings.refit_every
+        if answers - self._fitted >= few or answers < self._fitted:
+            self.want_round()
+
+    def want_round(self) -> None:
+        """A round is to be made; nobody waits for it."""
+        with self._wake:
+            self._wanted += 1
+            self._wake.notify_all()
+
+    def want_stage(self) -> None:
+        """There may be items that are not embedded yet."""
+        self._staging.set()
+
+    def refill(self) -> None:
+        """Has a round made and waits for it, twenty seconds at most."""
+        with self._wake:
+            self._wanted += 1
+            number = self._wanted
+            self._wake.notify_all()
+            self._wake.wait_for(lambda: self._made >= number or self._closing, _PATIENCE_S)
+
+    # --- threads
+
+    def _run(self, loop: Callable[[], None]) -> None:
+        while not self._closing:
+            try:
+                loop()
+            except (ChildError, TitheError) as error:
+                if not self._closing:
+                    self._trouble(loop.__name__.strip("_"), error)
+
+    def _rounds(self) -> None:
+        """One round, once it is wanted."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._wanted > self._made or self._closing)
+            number = self._wanted
+        if self._closing:
+            return
+        try:
+            self._round()
+        finally:
+            with self._wake:
+                self._made = max(self._made, number)
+                self._wake.notify_all()
+
+    def _round(self) -> None:
+        snapshot = self.desk.snapshot()
+        if not snapshot.stages:
+            return  # nothing is embedded: the desk draws
+        self._fitted = len(snapshot.answers.keys() - snapshot.audit)
+        self.training = True
+        self.bell.ring()
+        try:
+            settings = self.desk.settings
+            beside = [one.item for one in self.project.held()]
+            said = self.learner.call("round", n=max(QUEUE, 4 * settings.refit_every), beside=beside)
+            self._publish(said)
+        finally:
+            self.training, self.progress = False, None
+            self.bell.ring()
+
+    def _publish(self, said: dict[str, Any]) -> None:
+        if said["version"] is not None:
+            version = Version.of(said["version"] | {"at": self._clock()})
+            if self.latest is None or version.version != self.latest.version:
+                self.versions.add(version)
+                self.project.append(
+                    Published(version.fingerprint, version.labelled, position=version.version, score=version.score)
+                )
+                self.latest = version
+                log.info("version=%d labelled=%d fit_s=%.2f", version.version, version.labelled, version.fit_s)
+        self.desk.queue = Queue.of(said)
+        self.desk.queue.save(self.folder / "queue.json")
+
+    def _stages(self) -> None:
+        """One stage, once there are items that are not embedded."""
+        self._staging.wait()
+        if self._closing:
+            return
+        snapshot = self.desk.snapshot()
+        ids = self._next_stage(snapshot)
+        if not ids:
+            self._staging.clear()
+            self.embedder.rest()
+            return
+        start = self.desk.settings.start
+        self.embedding = True
+        self.bell.ring()
+        try:
+            self.embedder.call("stage", ids=ids)
+            if self.desk.settings.start == start:
+                self.project.append(Embedded(tuple(ids)))
+        except (ChildError, TitheError):
+            self._staging.clear()  # tried again after the next change of settings or items, or at the next start
+            raise
+        finally:
+            self.embedding, self.progress = False, None
+            self.bell.ring()
+        self.want_round()
+
+    def _next_stage(self, snapshot: Snapshot) -> list[str]:
+        """The items to embed next: those that people have seen, audit items, then a random draw of the others."""
+        stages = snapshot.stages or ()
+        ready = {one for stage in stages for one in stage}
+        waiting = [one for one in sorted(snapshot.items.ids) if one not in ready]
+        if not waiting:
+            return []
+        size = FIRST_STAGE if not ready else min(GROWTH * len(ready), LARGEST)
+        first = snapshot.labels.keys() | snapshot.pending | snapshot.audit
+        order = stream(self.desk.settings.seed, "stage", len(stages)).permutation(len(waiting)).tolist()
+        drawn = [waiting[row] for row in order]
+        return sorted(drawn, key=lambda one: one not in first)[:size]
+
+    def _told(self, what: str, done: int, total: int) -> None:
+        self.detail, self.progress = what, (done, total)
+        self.bell.ring()
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        log.warning("%s: %s", what, error)
+        self.troubles.add(what, error)
+        self.bell.ring()

@@ -1,0 +1,64 @@
+"""The child process that computes views of a stage of the pool, at low priority, into the view store.
+
+python -m tithe.service.embedder URL PROJECT CACHE
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tithe import rng
+from tithe.loop.propose import task_of, trainer_of
+from tithe.loop.workshop import stage_of
+from tithe.models.starts import makers
+from tithe.service.child import Handlers, Told, serve
+from tithe.service.settings import Settings
+from tithe.store import open_store
+from tithe.views import ViewStore
+
+IDLE = 15
+"""How nice it is: whoever answers a person goes first."""
+
+
+class Embedder:
+    """Computes what the trainer of a project needs to see of some items."""
+
+    def __init__(self, url: str, project: str, cache: Path, *, told: Told) -> None:
+        """Opens the database of its own accord."""
+        self.project = open_store(url).project(project)
+        self.store = ViewStore(cache)
+        self.told = told
+
+    def stage(self, ids: Sequence[str]) -> int:
+        """Puts the views of these items into the store; how many items there are.
+
+        Starts that learn from the pool are left out: their views depend on all of it, and are quick.
+        """
+        settings, snapshot = Settings.of(self.project.settings()), self.project.snapshot()
+        trainer = trainer_of(settings.trainer, task_of(snapshot))
+        items = stage_of(snapshot.items, ids)
+        for name, maker in makers(settings.start):
+            start = maker.prepare(items, store=self.store, rng=rng.stream(0, "start", name), tell=self.told)
+            few = stage_of(snapshot.items, ids[:1])
+            alone = maker.prepare(few, store=self.store, rng=rng.stream(0, "start", name), tell=self.told)
+            if start.fingerprint != alone.fingerprint:
+                continue
+            for view in sorted((trainer.needs_any | {"embeddings"}) & start.provides):
+                start.view(view, items)
+        return len(items)
+
+
+def main() -> None:
+    """Answers the server until it is gone."""
+    url, project, cache = sys.argv[1:4]
+
+    def make(told: Told) -> Handlers:
+        return {"stage": Embedder(url, project, Path(cache), told=told).stage}
+
+    serve(make)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A new project: its labels, its items, the answers that its file has already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tithe.log import Answered, Drawn, Embedded, Event, Snapshot
+from tithe.loop.audit import draw_reserve
+from tithe.service.settings import Settings
+from tithe.store import Project, Store
+from tithe.tasks import Task
+from tithe.types import Items
+
+FILE = "file"
+"""The annotator of the labels that stood in the project's file."""
+
+_PART = 10_000
+
+
+def found(
+    store: Store,
+    id: str,
+    task: Task,
+    items: Items,
+    *,
+    name: str = "",
+    settings: Mapping[str, Any] | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Project:
+    """A new project with these items. Labels that the items have count as answers of the annotator "file".
+
+    Raises:
+        ConfigError: a setting that cannot be; nothing was made then.
+        ConflictError: there is a project with this id already.
+        DataError: an id stands twice, or a text cannot be stored.
+    """
+    checked = Settings().changed(settings or {}, task)
+    project = store.create(id, task.name, task.labels, name=name, settings=checked.json())
+    add(project, items, told)
+    prepare(project)
+    return project
+
+
+def add(project: Project, items: Items, told: Callable[[int], None] | None = None) -> int:
+    """Adds items to a project, with the answers that they bring; how many there are now.
+
+    Some of those without an answer become audit items, as many in proportion as of the first.
+    """
+    parts = (items.take(np.arange(at, min(at + _PART, len(items)))) for at in range(0, len(items), _PART))
+    project.add(parts, told)
+    gold = items.gold or [None] * len(items)
+    given = [Answered(one, label, FILE) for one, label in zip(items.ids, gold, strict=True) if label is not None]
+    drawn = _drawn(project, [one for one, label in zip(items.ids, gold, strict=True) if label is None])
+    if given or drawn:
+        project.append(*given, *drawn)
+    return len(project.snapshot().items)
+
+
+def prepare(project: Project) -> Snapshot:
+    """Brings the log to where a service can begin: no view counts as ready, and there are audit items.
+
+    Done at each start, since a kill may have come in between; what is there already stays.
+    """
+    snapshot = project.snapshot()
+    events: list[Event] = []
+    if snapshot.stages is None:
+        events.append(Embedded((), start=Settings.of(project.settings()).start))
+    if not snapshot.audit and not snapshot.round:
+        events += _drawn(project, [one for one in snapshot.items.ids if one not in snapshot.answers])
+    if events:
+        project.append(*events)
+    return project.snapshot()
+
+
+def _drawn(project: Project, ids: Sequence[str]) -> list[Drawn]:
+    """The draw of audit items among these, if there is one."""
+    settings = Settings.of(project.settings())
+    drawn = draw_reserve(ids, settings.seed) if settings.audit else ()
+    return [Drawn(drawn)] if drawn else []

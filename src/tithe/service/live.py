@@ -1,0 +1,306 @@
+"""One open project: all that pages and API call.
+
+Every call may come from any thread. What comes in and goes out are plain values: those of the API as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tithe.errors import ConfigError, LabelError, UnknownNameError, near
+from tithe.log import Answered, Declared, Embedded, Renamed
+from tithe.service import founding
+from tithe.service.background import Background
+from tithe.service.bell import Bell
+from tithe.service.desk import Desk
+from tithe.service.search import Query, entry, search
+from tithe.service.versions import Guess, Version
+from tithe.service.words import label_out
+from tithe.store import Project
+from tithe.types import Items
+from tithe.views import default_root
+
+MOST_LABELS = 10_000
+
+
+class Live:
+    """A project that is being served. `start` sets its background work going, `close` ends it."""
+
+    def __init__(self, project: Project, *, url: str, folder: Path, cache: Path | None = None) -> None:
+        """A project of the database at `url`; models and logs are kept in `folder`, views in `cache`."""
+        self.project, self.folder = project, Path(folder)
+        self.bell = Bell()
+        founding.prepare(project)
+        self.desk = Desk(project, self.bell, lambda: self.background.refill())
+        self.background = Background(
+            self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
+        )
+        self._guesses: tuple[tuple[int, int], dict[str, Guess]] | None = None
+
+    def start(self) -> None:
+        """Begins to embed and to learn."""
+        self.background.start()
+
+    def close(self) -> None:
+        """Ends the background work."""
+        self.background.close()
+        self.bell.ring()
+
+    def __enter__(self) -> Live:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- what it is
+
+    def info(self) -> dict[str, Any]:
+        """Id, name, task, labels, number of items, settings."""
+        snapshot = self.desk.snapshot()
+        return {
+            "id": self.project.id,
+            "name": self.project.name,
+            "task": snapshot.task,
+            "labels": list(snapshot.declared),
+            "items": len(snapshot.items),
+            "settings": self.settings(),
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Where the project stands, and what goes on in the background."""
+        snapshot, background = self.desk.snapshot(), self.background
+        latest, troubles = background.latest, background.troubles.all()
+        state = "training" if background.training else "embedding" if background.embedding else "idle"
+        stages = snapshot.stages or ()
+        return {
+            "items": len(snapshot.items),
+            "labelled": len(snapshot.labels),
+            "skipped": len(snapshot.answers.keys() - snapshot.labels.keys()),
+            "audit": {
+                "reserved": len(snapshot.audit),
+                "answered": sum(one in snapshot.answers for one in snapshot.audit),
+            },
+            "model": None
+            if latest is None
+            else {"version": latest.version, "labels": latest.labelled, "score": latest.score, "fit_s": latest.fit_s},
+            "serving": "latest" if self.desk.settings.serving is None else self.desk.settings.serving,
+            "state": state,
+            "detail": background.detail if state != "idle" else "",
+            "progress": background.progress if state != "idle" else None,
+            "embedded": sum(map(len, stages)),
+            "queue": 0 if self.desk.queue is None else len(self.desk.queue.ids),
+            "reason": "" if self.desk.queue is None else self.desk.queue.cold or self.desk.queue.reason,
+            "trouble": {"at": troubles[0]["at"], "text": troubles[0]["error"]} if troubles else None,
+        }
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """The counter of changes once it is beyond `seen`, or the time is over."""
+        return self.bell.wait(seen, timeout_s)
+
+    def troubles(self) -> list[dict[str, Any]]:
+        """What went wrong in the background, the newest first."""
+        return self.background.troubles.all()
+
+    # --- items out, answers in
+
+    def next(self, annotator: str, n: int = 1, item: str | None = None) -> dict[str, Any]:
+        """The items that this annotator works on now; see `Desk.next`."""
+        return self.desk.next(annotator, n, item)
+
+    def submit(self, answer: Answered, key: str | None = None) -> int:
+        """Keeps an answer; its number. Raises as `Desk.submit`."""
+        number = self.desk.submit(answer, key)
+        self.background.answered()
+        return number
+
+    def undo(self, annotation: int, annotator: str, key: str | None = None) -> int:
+        """Takes an answer back; the number of the event that says so."""
+        number = self.desk.undo(annotation, annotator, key)
+        self.background.answered()
+        return number
+
+    def renew(self, annotator: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The leases that still hold, made longer."""
+        return self.desk.renew(annotator, ids)
+
+    def release(self, annotator: str, ids: Sequence[str] | None = None) -> None:
+        """Gives items back."""
+        self.desk.release(annotator, ids)
+
+    def history(self, annotator: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The last answers of an annotator, the newest first."""
+        return self.desk.history(annotator, limit)
+
+    # --- settings, labels, data
+
+    def settings(self) -> dict[str, Any]:
+        """All settings."""
+        return self.desk.settings.json()
+
+    def configure(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Replaces some settings; all of them then. Raises ConfigError, which names the field."""
+        snapshot, old = self.desk.snapshot(), self.desk.settings
+        new = old.changed(changes, self.desk.task(snapshot))
+        if new.serving is not None and new.serving != old.serving:
+            self._version(new.serving)
+        self.project.configure({name: new.json()[name] for name in changes})
+        self.desk.settings_changed()
+        if new.start != old.start:
+            self.project.append(Embedded((), start=new.start))
+            self.desk.queue = None
+        if new.recipe != old.recipe or new.serving != old.serving or new.seed != old.seed:
+            self.background.want_stage()
+            self.background.want_round()
+        self.bell.ring()
+        return self.settings()
+
+    def declare(self, label: str) -> list[str]:
+        """Adds a label; all of them then. Raises LabelError where it cannot be one."""
+        snapshot = self.desk.snapshot()
+        label = label.strip()
+        if not label or len(label) > 200 or not label.isprintable():
+            raise LabelError(f"a label is 1 to 200 printable characters; given {label!r:.80}")
+        if label in snapshot.declared:
+            raise LabelError(f"there is a label {label!r} already")
+        if len(snapshot.declared) >= MOST_LABELS:
+            raise LabelError(f"a project has {MOST_LABELS:,} labels at most")
+        return self._relabelled(Declared(snapshot.task, (*snapshot.declared, label)))
+
+    def rename(self, old: str, new: str) -> list[str]:
+        """Gives a label another name, in all answers too; merges it where there is one of that name."""
+        snapshot = self.desk.snapshot()
+        new = new.strip()
+        if old not in snapshot.declared:
+            raise UnknownNameError(f"there is no label {old!r}; {near(old, snapshot.declared)}")
+        if not new or len(new) > 200 or not new.isprintable():
+            raise LabelError(f"a label is 1 to 200 printable characters; given {new!r:.80}")
+        keys = dict(self.desk.settings.keys)
+        if old in keys:
+            kept = keys.pop(old)
+            self.project.configure({"keys": {new: kept} | keys})
+        return self._relabelled(Renamed(old, new))
+
+    def _relabelled(self, event: Declared | Renamed) -> list[str]:
+        self.project.append(event)
+        self.desk.settings_changed()
+        self.background.want_round()
+        self.bell.ring()
+        return list(self.desk.snapshot().declared)
+
+    def add(self, items: Items) -> int:
+        """Adds items; how many there are then. Raises DataError where an id is there already; nothing was added."""
+        snapshot, task = self.desk.snapshot(), self.desk.task(self.desk.snapshot())
+        for label in items.gold or ():
+            if label is not None:
+                task.check(label)
+        count = founding.add(self.project, items)
+        self.background.want_stage()
+        self.bell.ring()
+        return count if count else len(snapshot.items)
+
+    # --- looking at items
+
+    def items(self, query: Query, *, after: int = 0, limit: int = 50) -> dict[str, Any]:
+        """The items that fit a query, `limit` of them behind the first `after`."""
+        snapshot = self.desk.snapshot()
+        guesses = self.guesses() if query.needs_guesses else self._known_guesses()
+        rows = search(snapshot, query, guesses)
+        page = rows[after : after + limit]
+        return {
+            "items": [entry(snapshot, row, guesses) for row in page],
+            "count": len(rows),
+            "more": after + limit < len(rows),
+        }
+
+    def item(self, id: str) -> dict[str, Any]:
+        """An item with all its answers."""
+        snapshot = self.desk.snapshot()
+        answers = [
+            {
+                "annotator": who,
+                "action": answer.action,
+                "label": label_out(answer.label),
+                "flagged": answer.flagged,
+                "comment": answer.comment,
+            }
+            for who, answer in snapshot.answers.get(id, {}).items()
+        ]
+        return entry(snapshot, self.desk.row(snapshot.items, id), self._known_guesses()) | {"answers": answers}
+
+    def similar(self, id: str, n: int = 10, at_least: float = 0.9) -> list[dict[str, Any]]:
+        """Items nearly the same as one, by the cosine of their embeddings; none while it is not embedded."""
+        snapshot = self.desk.snapshot()
+        self.desk.row(snapshot.items, id)
+        found = self.background.learner.call("similar", id=id, n=n, at_least=at_least)
+        rows = ((self.desk.row(snapshot.items, one), likeness) for one, likeness in found)
+        return [entry(snapshot, row, {}) | {"similarity": likeness} for row, likeness in rows]
+
+    # --- models
+
+    def predict(
+        self, texts: Sequence[str], version: int | None = None, labels: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """What a version (default: the one that serves) says of texts; of spans only those with one of `labels`."""
+        snapshot = self.desk.snapshot()
+        for label in labels or ():
+            if label not in snapshot.declared:
+                raise UnknownNameError(f"there is no label {label!r}; {near(label, snapshot.declared)}")
+        version = self.desk.settings.serving if version is None else version
+        if version is not None:
+            self._version(version)
+        said: dict[str, Any] = self.background.learner.call("predict", texts=list(texts), version=version)
+        for one in said["predictions"] if labels is not None else ():
+            _keep(one, frozenset(labels or ()))
+        return said
+
+    def serve(self, version: int | None) -> dict[str, Any]:
+        """Lets suggestions and predictions come from this version; None: from the latest again."""
+        return self.configure({"serving": version})
+
+    def guesses(self) -> dict[str, Guess]:
+        """What the serving version guesses of every item, with its confidence.
+
+        Raises ConfigError where there is no model yet, or while items are still being embedded.
+        """
+        snapshot = self.desk.snapshot()
+        ready = sum(map(len, snapshot.stages or ()))
+        if self.background.latest is None:
+            raise ConfigError("there is no model yet; label items of two different labels first")
+        if ready < len(snapshot.items) and self.background.embedding:
+            raise ConfigError(
+                f"{ready} of {len(snapshot.items)} items are embedded; what the model says of all comes after that"
+            )
+        version = self.desk.settings.serving
+        key = (self.background.latest.version if version is None else version, len(snapshot.items))
+        if self._guesses is None or self._guesses[0] != key:
+            said = self.background.learner.call("label_all", version=version)
+            with Path(said["path"]).open(encoding="utf-8") as lines:
+                found = {one: (label, sure) for one, label, sure in map(json.loads, lines)}
+            self._guesses = ((said["version"], len(found)), found)
+        return self._guesses[1]
+
+    def _known_guesses(self) -> dict[str, Guess]:
+        """What is known without asking; of the last version that was asked of all items."""
+        if self._guesses is not None:
+            return self._guesses[1]
+        return dict(self.desk.queue.suggestions) if self.desk.queue is not None else {}
+
+    def _version(self, number: int) -> Version:
+        found = next((one for one in self.background.versions.all() if one.version == number), None)
+        if found is None:
+            raise UnknownNameError(f"there is no version {number} of the model; see the page of models")
+        return found
+
+
+def _keep(prediction: dict[str, Any], labels: frozenset[str]) -> None:
+    """Leaves of a prediction what has to do with these labels."""
+    if "scores" in prediction:
+        prediction["scores"] = {name: p for name, p in prediction["scores"].items() if name in labels}
+    for name in ("spans", "label"):
+        if isinstance(prediction.get(name), list):
+            kept = [one for one in prediction[name] if (one if isinstance(one, str) else one["label"]) in labels]
+            prediction[name] = kept

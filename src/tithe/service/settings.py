@@ -1,0 +1,150 @@
+"""What a person may set on the page, checked before it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from tithe.errors import ConfigError, TitheError, near
+from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
+from tithe.models.starts import DEFAULT_START, makers
+from tithe.tasks import Task
+
+RESERVED = frozenset({"Enter", "Space", "Tab", "Escape", "Backspace", "Delete", "?", "/", "c", "f", "g", "n", "r", "x"})
+"""Keys that mean something on the labelling page and can be no label's."""
+
+_LONGEST = 100_000  # characters of guidelines
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a project learns and how its page behaves.
+
+    `threshold` hides suggestions of less confidence; `diversity` is the share of each batch that k-center chooses
+    beside the strategy; `audit` the share of the questions that are audit items; `budget` the labels after which no
+    question comes; `slots` how many people answer each item; `per_label_s` the seconds that a label is taken to cost
+    (None: as measured); `serving` a version that suggestions come from in place of the latest.
+    """
+
+    strategy: str = "auto"
+    trainer: str = "linear"
+    start: str = DEFAULT_START
+    initial: str = "random"
+    suggestions: bool = True
+    threshold: float = 0.5
+    diversity: float = 0.0
+    audit: float = 0.1
+    budget: int | None = None
+    refit_every: int = 5
+    overlap: bool = False
+    guidelines: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    slots: int = 1
+    per_label_s: float | None = None
+    serving: int | None = None
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Settings:
+        """The settings that a project keeps; what this version does not know is left alone."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in said.items() if name in known})
+
+    def changed(self, changes: Mapping[str, Any], task: Task) -> Settings:
+        """These settings with some replaced. Raises ConfigError, whose message begins with the name of the field."""
+        known = [one.name for one in fields(self)]
+        for name in changes:
+            if name not in known:
+                raise ConfigError(f"{name}: there is no such setting; {near(name, known)}")
+        for name, value in changes.items():
+            _check(name, value)
+        new = replace(self, **changes)
+        for name in changes:
+            new._check_parts(name, task)
+        return new
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it learns, as `propose` takes it."""
+        strategy = self.strategy
+        if self.diversity:
+            strategy = f"mix({self.strategy}={1 - self.diversity:g}, k_center={self.diversity:g})"
+        if self.diversity == 1:
+            strategy = "k_center"
+        return Recipe(self.start, self.trainer, strategy, self.initial)
+
+    def json(self) -> dict[str, Any]:
+        """All of them, as JSON."""
+        return asdict(self) | {"keys": dict(self.keys)}
+
+    def _check_parts(self, name: str, task: Task) -> None:
+        try:
+            if name == "keys":
+                _check_keys(self.keys, task)
+            if name in ("strategy", "diversity", "initial", "trainer", "start"):
+                check_task(strategy_of(self.recipe.strategy), task.name, f"the strategy {self.recipe.strategy!r}")
+                check_task(strategy_of(self.initial), task.name, f"the strategy {self.initial!r}")
+                trainer_of(self.trainer, task)
+                makers(self.start)
+        except TitheError as error:
+            raise ConfigError(f"{name}: {error}") from None
+
+
+def _check(name: str, value: object) -> None:
+    """Raises ConfigError where a value cannot be that of this field, whatever the others are."""
+    good, form = _FORMS[name]
+    if not good(value):
+        raise ConfigError(f"{name}: must be {form}; given {value!r:.80}")
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_count(value: object, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= 10**9
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 300
+
+
+_SHARE = (lambda value: _is_number(value, 0, 1), "a number from 0 to 1")
+_NAME = (_is_name, "a name")
+_FLAG = (lambda value: isinstance(value, bool), "true or false")
+_FORMS: dict[str, Any] = {
+    "strategy": _NAME,
+    "trainer": _NAME,
+    "start": _NAME,
+    "initial": _NAME,
+    "suggestions": _FLAG,
+    "threshold": _SHARE,
+    "diversity": _SHARE,
+    "audit": _SHARE,
+    "budget": (lambda value: value is None or _is_count(value, 1), "a number of labels, 1 or more, or null"),
+    "refit_every": (lambda value: _is_count(value, 1), "a number of answers, 1 or more"),
+    "overlap": _FLAG,
+    "guidelines": (lambda value: isinstance(value, str) and len(value) <= _LONGEST, f"text of up to {_LONGEST:,}"),
+    "keys": (lambda value: isinstance(value, Mapping), 'an object such as {"label": "key"}'),
+    "seed": (lambda value: _is_count(value, 0), "a whole number, 0 or more"),
+    "slots": (lambda value: _is_count(value, 1) and value <= 100, "a number of people, 1 to 100"),
+    "per_label_s": (lambda value: value is None or (_is_number(value, 0, math.inf) and value > 0), "seconds, or null"),
+    "serving": (lambda value: value is None or _is_count(value, 0), "the number of a version, or null"),
+}
+
+
+def _check_keys(keys: Mapping[str, str], task: Task) -> None:
+    """Raises ConfigError where a key belongs to two labels, to the page, or to no label."""
+    owner: dict[str, str] = {}
+    for label, key in keys.items():
+        if label not in task.labels:
+            raise ConfigError(f"there is no label {label!r}; {near(label, task.labels)}")
+        if not isinstance(key, str) or len(key) != 1 or key.isspace() or not key.isprintable():
+            raise ConfigError(f"the key of {label!r} must be one character that can be typed; given {key!r:.20}")
+        if key.lower() in RESERVED:
+            raise ConfigError(f"the key {key!r} of {label!r} is taken by the page itself; choose another")
+        if key.lower() in owner:
+            raise ConfigError(f"the key {key!r} stands for {owner[key.lower()]!r} and for {label!r}; give each its own")
+        owner[key.lower()] = label

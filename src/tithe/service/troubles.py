@@ -1,0 +1,35 @@
+"""What went wrong in the background, with tracebacks, for a page: the newest hundred."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tithe.data.files import replacing_text
+
+_KEPT = 100
+
+
+class Troubles:
+    """A file of troubles, a line of JSON each."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
+        self.path, self._clock = path, clock
+
+    def add(self, what: str, error: Exception) -> None:
+        """Keeps an error with its traceback."""
+        trouble = {"at": self._clock(), "what": what, "error": str(error), "traceback": getattr(error, "trace", "")}
+        kept = [trouble, *self.all()][:_KEPT]
+        with replacing_text(self.path) as file:
+            for one in reversed(kept):
+                file.write(json.dumps(one, ensure_ascii=False) + "\n")
+
+    def all(self) -> list[dict[str, Any]]:
+        """All that are kept, the newest first."""
+        try:
+            lines = self.path.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in reversed(lines)]

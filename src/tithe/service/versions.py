@@ -1,0 +1,105 @@
+"""The versions of a project's model: what each came to, beside its files.
+
+    models/00000042.json    what version 42 (fitted at position 42 of the log) came to
+    models/00000042/        its weights, while it is one of the newest or has been asked for
+
+All of it can be made again from the log; deleting the folder costs time alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tithe.data.files import replacing_text
+from tithe.loop.propose import Recipe
+
+Guess = tuple[Any, float]
+"""A label as JSON, and the model's confidence in it."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A fitted model: its number is the position of the log that it was fitted at.
+
+    `scores` are on asked items, by cross-validation. `audit` has its guesses on the audit items, so that answers which
+    come later can judge it too.
+    """
+
+    version: int
+    fingerprint: str
+    labelled: int
+    cost: float
+    scores: Mapping[str, float]
+    recipe: Mapping[str, str]
+    seed: int
+    fit_s: float
+    audit: Mapping[str, Guess]
+    at: float = 0.0
+
+    @property
+    def score(self) -> float | None:
+        """The first of the scores on asked items."""
+        return next(iter(self.scores.values()), None)
+
+    def json(self) -> dict[str, Any]:
+        """It as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Version:
+        """From JSON."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in said.items() if name in known})
+
+
+def recipe_out(recipe: Recipe) -> dict[str, str]:
+    """A recipe of names as JSON."""
+    return {
+        "start": recipe.start,
+        "trainer": str(recipe.trainer),
+        "strategy": str(recipe.strategy),
+        "initial": str(recipe.initial_strategy),
+    }
+
+
+def recipe_in(said: Mapping[str, str]) -> Recipe:
+    """The recipe that `recipe_out` wrote."""
+    return Recipe(said["start"], said["trainer"], said["strategy"], said["initial"])
+
+
+class Versions:
+    """The folder of a project's versions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self) -> list[Version]:
+        """All versions, the oldest first; a file that cannot be read is passed over, as it can be made again."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found.append(Version.of(json.loads(path.read_text("utf-8"))))
+            except (ValueError, TypeError, OSError):
+                continue
+        return found
+
+    def add(self, version: Version) -> None:
+        """Writes what a version came to, in whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing_text(self._record(version.version)) as file:
+            json.dump(version.json(), file)
+
+    def model(self, version: int) -> Path:
+        """The folder of its weights, which may not be there."""
+        return self.folder / f"{version:08d}"
+
+    def saved(self) -> list[int]:
+        """The versions whose weights are on the disk, the oldest first."""
+        return sorted(int(path.parent.name) for path in self.folder.glob("[0-9]*/model.json"))
+
+    def _record(self, version: int) -> Path:
+        return self.folder / f"{version:08d}.json"

@@ -1,0 +1,55 @@
+"""Labels as the API and the pages write them: a word, a list of words, or a list of spans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tithe.errors import LabelError
+from tithe.tasks import Task
+from tithe.types import Label, Span
+
+Json = Any
+"""A value that `json` can write."""
+
+
+def label_out(label: Label | None) -> Json:
+    """A label as JSON.
+
+    >>> label_out((Span(0, 3, "PER"),)), label_out(frozenset({"b", "a"})), label_out("a")
+    ([{'start': 0, 'end': 3, 'label': 'PER'}], ['a', 'b'], 'a')
+    """
+    if label is None or isinstance(label, str):
+        return label
+    return sorted(label) if isinstance(label, frozenset) else [span._asdict() for span in label]
+
+
+def label_in(task: Task, said: Json) -> Label:
+    """The label of this task that was written as JSON.
+
+    Raises LabelError where it has another form, or names a label that the task does not have.
+
+    >>> from tithe.tasks.multilabel import MultiLabel
+    >>> sorted(label_in(MultiLabel(("a", "b")), ["b", "a"]))
+    ['a', 'b']
+    """
+    if isinstance(said, str):
+        return task.check(said)
+    if isinstance(said, list) and all(isinstance(one, str) for one in said) and task.name != "spans":
+        return task.check(frozenset(said))
+    if isinstance(said, list) and task.name == "spans":
+        return task.check(tuple(_span(one) for one in said))
+    raise LabelError(f"a label of a {task.name} task is {_FORMS.get(task.name, 'a word')}; given {said!r:.80}")
+
+
+_FORMS = {
+    "choice": 'a word, such as "a"',
+    "multilabel": 'a list of words, such as ["a", "b"]',
+    "spans": 'a list such as [{"start": 0, "end": 5, "label": "a"}]',
+}
+
+
+def _span(said: Json) -> Span:
+    whole = isinstance(said, dict) and set(said) >= {"start", "end", "label"}
+    if not whole or not all(type(said[name]) is int for name in ("start", "end")) or not isinstance(said["label"], str):
+        raise LabelError(f'a span is {{"start": 0, "end": 5, "label": "a"}}, in code points; given {said!r:.80}')
+    return Span(said["start"], said["end"], said["label"])
