@@ -14,6 +14,7 @@ from tithe.log import Answered, Asked, Drawn, Snapshot
 from tithe.loop.audit import audit_due
 from tithe.loop.propose import propose, task_of
 from tithe.loop.workshop import Workshop
+from tithe.naming import called
 from tithe.service.bell import Bell
 from tithe.service.queue import Queue
 from tithe.service.settings import Settings
@@ -262,7 +263,8 @@ class Desk:
         snapshot = self.snapshot()
         item = snapshot.items[self.row(snapshot.items, answer.item)]
         if answer.label is not None:
-            answer = replace(answer, label=check_inside(self.task(snapshot).check(answer.label), item))
+            label = called(answer.label, snapshot.renames) or answer.label  # from a page that was open meanwhile
+            answer = replace(answer, label=check_inside(self.task(snapshot).check(label), item))
         if answer.proposal is None:
             answer = replace(answer, proposal=self._shown.get(answer.item))
         number = self.project.submit(answer, key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tithe.errors import LabelError
+from tithe.naming import called
 from tithe.tasks import Task
 from tithe.types import Label, Span
 
@@ -23,8 +25,8 @@ def label_out(label: Label | None) -> Json:
     return sorted(label) if isinstance(label, frozenset) else [span._asdict() for span in label]
 
 
-def label_in(task: Task, said: Json) -> Label:
-    """The label of this task that was written as JSON.
+def label_in(task: Task, said: Json, renames: Mapping[str, str] | None = None) -> Label:
+    """The label of this task that was written as JSON; names given up since (`Snapshot.renames`) mean those of now.
 
     Raises LabelError where it has another form, or names a label that the task does not have.
 
@@ -32,12 +34,15 @@ def label_in(task: Task, said: Json) -> Label:
     >>> sorted(label_in(MultiLabel(("a", "b")), ["b", "a"]))
     ['a', 'b']
     """
+    label: Label | None = None
     if isinstance(said, str):
-        return task.check(said)
-    if isinstance(said, list) and all(isinstance(one, str) for one in said) and task.name != "spans":
-        return task.check(frozenset(said))
-    if isinstance(said, list) and task.name == "spans":
-        return task.check(tuple(_span(one) for one in said))
+        label = said
+    elif isinstance(said, list) and task.name == "spans":
+        label = tuple(_span(one) for one in said)
+    elif isinstance(said, list) and all(isinstance(one, str) for one in said):
+        label = frozenset(said)
+    if label is not None:
+        return task.check(called(label, renames or {}) or label)
     raise LabelError(f"a label of a {task.name} task is {_FORMS.get(task.name, 'a word')}; given {said!r:.80}")
 
 
