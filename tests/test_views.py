@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tithe.errors import CacheError, ConfigError, DataError
+from tithe.log import joined
 from tithe.ragged import Ragged
 from tithe.tokens import places
 from tithe.types import Items
@@ -109,6 +110,52 @@ def test_a_part_is_cut_out_of_the_view_of_the_whole(store: ViewStore) -> None:
     part = whole.take(np.array([7, 3, 3])).take(np.array([2, 0]))
     assert view(store, compute, part)[:, 2].tolist() == [3, 7]
     assert len(compute.calls) == 7
+
+
+def stages(sizes: tuple[int, ...] = (20, 12, 18)) -> list[Items]:
+    """The items of `some_items`, in several batches."""
+    whole, at, found = some_items(), 0, []
+    for size in sizes:
+        found.append(Items(whole.ids[at : at + size], whole.texts[at : at + size], ["a"] * size))
+        at += size
+    return found
+
+
+def test_a_whole_joined_of_parts_has_their_views_and_computes_only_what_is_new(store: ViewStore) -> None:
+    compute, (first, second, third) = Producer(), stages()
+    view(store, compute, first)
+    both = joined([first, second])
+    assert view(store, compute, both)[:, 2].tolist() == list(range(32))
+    assert sorted(one for call in compute.calls for one in call) == sorted(both.ids), "each item once"
+    whole = joined([both, third])
+    assert whole.parts == (first, second, third)
+    array = view(store, compute, whole)
+    assert array[:, 2].tolist() == list(range(N))
+    assert np.array_equal(array[:20], view(store, compute, first)), "to the last bit"
+    assert sorted(one for call in compute.calls for one in call) == sorted(whole.ids), "each item once"
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 0
+
+
+def test_a_part_of_a_joined_whole_is_cut_out_of_its_view(store: ViewStore) -> None:
+    compute, whole = Producer(), joined(stages())
+    cut = whole.take(np.array([45, 3, 25])).take(np.array([2, 0]))
+    assert cut.base is whole
+    assert view(store, compute, cut)[:, 2].tolist() == [25, 45]
+    assert len(compute.calls) == 3 + 2 + 3
+    assert view(store, compute, joined([cut, Items(["id999"], ["new"])]))[:, 2].tolist() == [25, 45, 999]
+    assert len(compute.calls) == 9
+
+
+def test_a_joined_whole_is_the_same_to_a_content_key_however_it_was_joined() -> None:
+    assert {joined(stages(sizes)).digest for sizes in ((50,), (20, 12, 18), (1, 49))} == {some_items().digest}
+
+
+def test_progress_of_a_joined_whole_is_told_as_that_of_one(store: ViewStore) -> None:
+    told: list[tuple[int, int]] = []
+    whole = joined(stages((8, 12)))
+    store.get(whole, "p", "v", Producer(), shard_rows=8, tell=lambda done, total: told.append((done, total)))
+    assert told == [(8, 20), (16, 20), (20, 20)]
 
 
 def test_a_large_view_comes_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,6 +440,30 @@ def test_rows_of_tokens_come_back_in_the_order_of_the_items_with_their_places(st
     part = store.get_tokens(items.take(np.array([2, 0, 1])), "p", "tokens", token_rows, shard_rows=5)
     assert part.lengths.tolist() == [3, 2, 0]
     assert part.values[:, 0].tolist() == [2, 2, 2, 0, 0]
+
+
+def test_rows_of_tokens_of_a_joined_whole_are_those_of_its_parts(store: ViewStore) -> None:
+    items, computed = token_items(), list[str]()
+
+    def rows(some: Items) -> Ragged:
+        computed.extend(some.ids)
+        return token_rows(some)
+
+    parts = [Items(items.ids[a:b], items.texts[a:b]) for a, b in ((0, 5), (5, 6), (6, 24))]
+    store.get_tokens(parts[0], "p", "tokens", rows)
+    given, wanted = store.get_tokens(joined(parts), "p", "tokens", rows), token_rows(items)
+    for name in ("values", "splits", "places"):
+        assert np.array_equal(getattr(given, name), getattr(wanted, name))
+    assert sorted(computed) == sorted(items.ids)
+    cut = store.get_tokens(joined(parts).take(np.array([6, 0])), "p", "tokens", rows)
+    assert cut.values[:, 0].tolist() == [6, 6, 6, 0, 0]
+
+
+def test_a_whole_without_tokens_of_its_own_has_those_of_no_part(store: ViewStore) -> None:
+    with_tokens = Items(["id01"], ["so so"], tokens=[((0, 5),)])
+    whole = joined([with_tokens, Items(["id02"], ["x y z"])])
+    assert store.get_tokens(with_tokens, "p", "tokens", token_rows).lengths.tolist() == [1]
+    assert store.get_tokens(whole, "p", "tokens", token_rows).lengths.tolist() == [2, 3]
 
 
 def test_finished_shards_of_tokens_are_not_computed_again(tmp_path: Path) -> None:

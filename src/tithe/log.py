@@ -315,6 +315,8 @@ def _called(answer: Answered, names: Mapping[str, str]) -> Answered:
 def joined(batches: Sequence[Items]) -> Items:
     """Several batches as one; rows of a batch without labels of its own have None beside those that have.
 
+    The whole knows its `parts`: the batches, or the parts of those that were joined before.
+
     Raises:
         DataError: an id stands twice.
     """
@@ -330,7 +332,13 @@ def joined(batches: Sequence[Items]) -> Items:
     texts = [text for batch in filled for text in batch.texts]
     has_tokens = bool(filled) and all(batch.tokens is not None for batch in filled)
     tokens = [one for batch in filled for one in batch.tokens or ()] if has_tokens else None
-    return Items(ids, texts, gold, filled[0].source if filled else "memory", tokens=tokens)
+    parts = tuple(_as_part(part, has_tokens) for batch in filled for part in batch.parts or (batch,))
+    return Items(ids, texts, gold, filled[0].source if filled else "memory", tokens=tokens, parts=parts or None)
+
+
+def _as_part(batch: Items, has_tokens: bool) -> Items:
+    """The batch, without tokens where the whole has none: views of tokens must agree with those of the whole."""
+    return batch if has_tokens or batch.tokens is None else Items(batch.ids, batch.texts, source=batch.source)
 
 
 class Log:

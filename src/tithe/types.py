@@ -1,7 +1,8 @@
 """The frozen values that pass between modules. Nothing here computes.
 
 `Items` is columnar: a million items are a few long lists, and an `Item` is made only when one is looked at. Items that
-were cut out of others remember where (`base`, `rows`), so that a view computed once for the whole serves every part.
+were cut out of others remember where (`base`, `rows`), so that a view computed once for the whole serves every part; a
+whole joined of others remembers them (`parts`), so that what was computed for them is not computed again.
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ class Items(Sequence[Item]):
     """What a person should know of the file, such as "335 of 4834 texts repeat an earlier one"."""
     tokens: Sequence[tuple[tuple[int, int], ...]] | None = field(default=None, repr=False)
     """The file's own tokens of each text, as (start, end) in code points; None where it has none."""
+    parts: tuple[Items, ...] | None = field(default=None, repr=False)
+    """Where these are a whole joined of others, one behind the other: views of the parts make the view of the whole."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +59,8 @@ class ViewStore:
     ) -> Array:
         """(N, ...) the rows of a view in the order of `items`, read-only; computed where it is not there yet.
 
-        For items cut out of others, the view of the whole is computed and indexed. A view of more than 64 MB on disk
-        comes memory-mapped.
+        For items cut out of others, the view of the whole is computed and indexed; for a whole joined of parts, those
+        of the parts are put together. A view of more than 64 MB on disk comes memory-mapped, but not a joined one.
 
         Args:
             items: N > 0 items.
@@ -80,6 +84,12 @@ class ViewStore:
         if items.base is not None and items.rows is not None:
             whole = self.get(items.base, producer, view, compute, shard_rows=shard_rows, tell=tell)
             return _frozen(whole[items.rows])
+        if items.parts is not None:
+
+            def of_part(part: Items, tell: Tell) -> Array:
+                return self.get(part, producer, view, compute, shard_rows=shard_rows, tell=tell)
+
+            return self._joined(items.parts, producer, view, of_part, tell or _silent)
         return self._get(Job(items, producer, view, compute, shard_rows, tell or _silent))
 
     def get_tokens(
@@ -99,9 +109,32 @@ class ViewStore:
         if items.base is not None and items.rows is not None:
             whole = self.get_tokens(items.base, producer, view, compute, shard_rows=shard_rows, tell=tell)
             return whole[items.rows]
+        if items.parts is not None:
+
+            def of_part(part: Items, tell: Tell) -> Array:
+                return self.get_tokens(part, producer, view, compute, shard_rows=shard_rows, tell=tell).values
+
+            values = self._joined(items.parts, producer, view, of_part, tell or _silent)
+            return self._places(items).with_values(values)
         tokens = self._places(items)
         job = Job(items, producer, view, compute, shard_rows, tell or _silent, tokens)
         return tokens.with_values(self._get(job))
+
+    def _joined(
+        self, parts: Sequence[Items], producer: str, view: View, get: Callable[[Items, Tell], Array], tell: Tell
+    ) -> Array:
+        """The views of the parts, one behind the other."""
+        named = json.dumps([[part.digest for part in parts], producer, view])
+        key = hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
+        with self._guard:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        done, total, arrays = 0, sum(map(len, parts)), []
+        for part in parts:
+            arrays.append(get(part, partial(_further, tell, done, total)))
+            done += len(part)
+        return self._keep(key, _frozen(np.concatenate(arrays)))
 
     def _places(self, items: Items) -> Ragged:
         with self._guard:
@@ -156,6 +189,11 @@ class ViewStore:
 
 def _silent(done: int, total: int) -> None:
     pass
+
+
+def _further(tell: Tell, before: int, total: int, done: int, _: int) -> None:
+    """Tells of a part as of the whole."""
+    tell(before + done, total)
 
 
 def _loaded(array: Array) -> int:
