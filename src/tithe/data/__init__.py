@@ -44,8 +44,8 @@ class Format(Protocol):
         columns; the others ignore them. Raises DataError for all that is wrong with the file.
         """
 
-    def write(self, path: Path, table: Table) -> None:
-        """Writes a file in whole or not at all."""
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
+        """Writes a file in whole or not at all; notes in words on what it could not express."""
 
 
 def format_for(path: Path, format: str | None = None) -> Format:
@@ -89,11 +89,16 @@ def _with_settings(chosen: Format, name: str, settings: Mapping[str, object]) ->
     return replace(chosen, **settings)  # type: ignore[type-var]  # a dataclass: it has fields
 
 
-def write_rows(path: str | Path, columns: Mapping[str, Sequence[object]], *, format: str | None = None) -> None:
-    """Writes columns of equal length to a file, in the format of its suffix or in the one named."""
+def write_rows(
+    path: str | Path, columns: Mapping[str, Sequence[object]], *, format: str | None = None
+) -> tuple[str, ...]:
+    """Writes columns of equal length to a file, in the format of its suffix or in the one named.
+
+    Notes in words on what the file does not hold as it was.
+    """
     path = Path(path)
     count = len(next(iter(columns.values()), ()))
-    format_for(path, format).write(path, Table(columns, range(1, count + 1)))
+    return format_for(path, format).write(path, Table(columns, range(1, count + 1)))
 
 
 def string_columns(columns: Mapping[str, Sequence[object]], *, sample: int = 1000) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
@@ -99,8 +100,13 @@ def without_blanks(table: Table, name: str) -> Table:
     where = some([table.lines[row] for row in gone], table.unit)
     one = len(gone) == 1
     note = f"{len(gone)} {'row has' if one else 'rows have'} no text ({where}) and {'is' if one else 'are'} left out"
+    return picked(table, rows, note)
+
+
+def picked(table: Table, rows: Sequence[int], *notes: str) -> Table:
+    """These rows of a table, in this order, with further notes."""
     lines = [table.lines[row] for row in rows]
-    return Table(_Rows(table.columns, rows), lines, table.strings, table.unit, (*table.notes, note))
+    return Table(_Rows(table.columns, rows), lines, table.strings, table.unit, (*table.notes, *notes))
 
 
 def _is_blank(cell: object) -> bool:
@@ -170,6 +176,17 @@ def _scalar(cell: object) -> str | None:
     if isinstance(cell, str | int | float | Decimal | date | time):
         return str(cell)
     raise TypeError
+
+
+def in_cells(column: Sequence[object]) -> Sequence[object]:
+    """A column for a format whose cells hold words and numbers alone: lists and objects as JSON.
+
+    >>> in_cells([["a", "b"], None, 3])
+    ['["a", "b"]', None, 3]
+    """
+    if not any(isinstance(cell, list | tuple | dict) for cell in column):
+        return column
+    return [json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | tuple | dict) else cell for cell in column]
 
 
 def some(lines: Iterable[int], unit: str, *, most: int = 5) -> str:

@@ -87,7 +87,7 @@ class Conll:
         named[places[self.token]] = "tokens"
         return named
 
-    def write(self, path: Path, table: Table) -> None:
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
         """Writes the columns `tokens` and, where they are there, others of lists and `tags` last.
 
         Blanks part the columns, tabs where a token holds a blank. -DOCSTART- lines part the documents of a column
@@ -110,6 +110,7 @@ class Conll:
                 if docs is not None and (at == 0 or docs[at] != docs[at - 1]):
                     file.write(f"{fill}\n\n")
                 _write_sentence(file, path, table.lines[at], mark, [_list(cells) for cells in row])
+        return ()
 
 
 def _write_sentence(file: TextIO, path: Path, line: int, mark: str, columns: Sequence[Sequence[object]]) -> None:

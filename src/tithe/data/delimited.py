@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from tithe.data import Table, string_columns
-from tithe.data.columns import header_names
+from tithe.data.columns import header_names, in_cells
 from tithe.data.files import decoded, replacing_text
+from tithe.data.formulas import MARK, neutralised, restored
 from tithe.errors import ConfigError, DataError
 
 _BLOCK = 8192
@@ -47,6 +48,8 @@ class Delimited:
 
     delimiter: str
     suffixes: tuple[str, ...]
+    neutral: bool = False
+    """Whether what a spreadsheet would run is written behind an apostrophe, which reading takes away (`formulas`)."""
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:
         """All rows; O(file) memory. Raises DataError with the line in the file where a row is malformed."""
@@ -58,9 +61,11 @@ class Delimited:
             return _read_tsv(path, options)
         return _read(path, options).table
 
-    def write(self, path: Path, table: Table) -> None:
-        """Writes a header and all rows; None becomes an empty cell."""
-        rows = list(zip(*table.columns.values(), strict=True))
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
+        """Writes a header and all rows; None becomes an empty cell, a list or an object JSON."""
+        columns = {name: in_cells(cells) for name, cells in table.columns.items()}
+        columns, notes = neutralised(columns) if self.neutral else (columns, ())
+        rows = list(zip(*columns.values(), strict=True))
         needs_quotes = any(set('"\t\r\n') & set(str(cell)) for row in rows for cell in row)
         # TSV is quoted in whole or not at all, so that a reader can tell which from its first character.
         whole = self.delimiter == "\t" and needs_quotes
@@ -68,8 +73,9 @@ class Delimited:
             # "\r\n" matters: csv quotes only the newline characters that are in its own line terminator.
             quoting: Literal[0, 1] = csv.QUOTE_ALL if whole else csv.QUOTE_MINIMAL
             writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\r\n", quoting=quoting)
-            writer.writerow(table.columns)
+            writer.writerow(columns)
             writer.writerows(rows)
+        return notes
 
 
 def _read_tsv(path: Path, options: _Options) -> Table:
@@ -129,7 +135,8 @@ def _parse(file: TextIO, path: Path, options: _Options) -> _Parsed:
     except csv.Error as error:
         raise DataError(_bad_quotes(path, line, str(error))) from None
     _flush(columns or {}, block)
-    table = Table(columns or {}, lines, string_columns(columns or {}), notes=notes)
+    restored_ = restored(columns or {}) if columns and MARK in columns else columns or {}
+    table = Table(restored_, lines, string_columns(restored_), notes=notes)
     return _Parsed(table, first.startswith('"'), spans)
 
 

@@ -51,7 +51,7 @@ class HuggingFace:
         strings = tuple(name for name in found if _holds_words(loaded.features[name]))
         return Table(found, range(1, len(loaded) + 1), strings, unit="row")
 
-    def write(self, path: Path, table: Table) -> None:
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
         """Always raises DataError: nothing is uploaded from here."""
         raise DataError(f"cannot write {path}: write .parquet or .jsonl, which `datasets` reads, and upload that")
 

@@ -28,11 +28,12 @@ class JsonLines:
         table, notes = decoded(path, "\n", lambda file: _parse(file, path))
         return Table(table.columns, table.lines, table.strings, notes=(*notes, *table.notes))
 
-    def write(self, path: Path, table: Table) -> None:
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
         """Writes one object a row, characters beyond ASCII as themselves."""
         with replacing_text(path) as file:
             for row in zip(*table.columns.values(), strict=True):
                 file.write(json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False) + "\n")
+        return ()
 
 
 def _parse(file: TextIO, path: Path) -> Table:

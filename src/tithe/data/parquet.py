@@ -37,7 +37,7 @@ class Parquet:
         strings = tuple(field.name for field in schema if _is_string(field.type))
         return Table(_Columns(path, file), range(1, file.metadata.num_rows + 1), strings, unit="row")
 
-    def write(self, path: Path, table: Table) -> None:
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
         """Writes zstd-packed columns. Raises DataError where the cells of a column are of several kinds."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -48,6 +48,7 @@ class Parquet:
             raise DataError(f"cannot write {path}: a column holds cells of several kinds ({error})") from None
         with clear_errors(path), replacing(path) as file:
             pq.write_table(arrow, file, compression="zstd", write_page_checksum=True)
+        return ()
 
 
 class _Columns(Mapping[str, Sequence[object]]):

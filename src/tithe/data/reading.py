@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tithe.data import Table, format_for
+from tithe.data.annotations import gathered, of_people, standing
 from tithe.data.columns import Roles, called, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
 from tithe.data.multilabel import blank_note, lists_of, sets_of
@@ -36,6 +37,9 @@ def read_items(
     unknown); for `spans` a tuple of `Span`, from `tokens` + `tags` in any BIO scheme (the text is then the tokens with
     single blanks between them) or from `text` + `spans`.
 
+    A file whose rows are people's answers (columns `id` and `annotator`, as `tithe export` writes it and as the formats
+    of annotation tools are read) gives an item for each id, with the most frequent of the answers that stand.
+
     Texts are kept exactly as they stand. An id is that of the `id` column, else a hash of the text. `repeats` counts
     the rows whose text stands in an earlier row already. `notes` says in words what a person should know of the file.
 
@@ -62,6 +66,8 @@ def read_items(
     source = str(path)
     given = Roles(text or "", label, id)
     table, roles = _opened(path, task, given, format=format, header=header, columns=columns, drop_blank=drop_blank)
+    if of_people(table, roles.id):
+        table = _one_row_each(table, source, task, roles, separator=separator, needed=require_label)
     read = _labelled(table, source, task, roles, separator=separator, needed=require_label)
     if roles.id is None:
         ids = hashed_ids(read.texts)
@@ -90,6 +96,8 @@ def first_labels(
     table, roles = _opened(
         path, "multilabel", given, format=format, header=header, columns=columns, drop_blank=drop_blank
     )
+    if of_people(table, roles.id):
+        table = _one_row_each(table, str(path), "multilabel", roles, separator=separator, needed=False)
     lists = lists_of(table, roles.label, str(path), separator=separator)
     return None if lists is None else [one[0] if one else None for one in lists]
 
@@ -121,6 +129,14 @@ def _opened(
         if not table.lines:
             raise DataError(f"{source} has no rows with a text in the column {roles.text!r}")
     return table, roles
+
+
+def _one_row_each(table: Table, where: str, task: str, roles: Roles, *, separator: str, needed: bool) -> Table:
+    """The table of a file whose rows are answers, with a row for each item; see `annotations`."""
+    table = standing(table)
+    gold = _labelled(table, where, task, roles, separator=separator, needed=False).gold
+    assert roles.id is not None  # of_people saw to it
+    return gathered(table, where, roles.id, roles.text, gold, needed=needed)
 
 
 def _roles(table: Table, where: str, task: str, given: Roles) -> Roles:

@@ -38,7 +38,7 @@ def tagged(table: Table, where: str, *, text: str | None, label: str | None, nee
     if source == "tokens" or _is_list(table.columns[source]):
         name = label or next((one for one in ("tags", "ner_tags", "spans") if one in table.columns), None)
         return _from_tokens(table, where, source, name, needed=needed)
-    name = label or ("spans" if "spans" in table.columns else None)
+    name = label or next((one for one in ("spans", "label") if _holds_spans(table, one)), None)
     return _from_text(table, where, source, name, needed=needed)
 
 
@@ -56,6 +56,14 @@ def text_or_tokens(table: Table, where: str, text: str | None, label: str | None
         return free[0]
     there = ", ".join(map(repr, table.columns))
     raise ColumnError(f"{where} has neither 'tokens' nor 'text', one of which spans need; it has {there}; name one")
+
+
+def _holds_spans(table: Table, name: str) -> bool:
+    """Whether a column is that of the spans: a `label` only if it holds lists, for in other files it is a word."""
+    if name != "label" or name not in table.columns:
+        return name in table.columns
+    said = [cell for cell in map(_from_json, table.columns[name]) if cell is not None]
+    return bool(said) and all(isinstance(cell, list | tuple) for cell in said)
 
 
 def _is_list(column: Sequence[object]) -> bool:

@@ -24,7 +24,7 @@ class PlainText:
         table, notes = decoded(path, None, _parse)
         return Table(table.columns, table.lines, ("text",), notes=notes)
 
-    def write(self, path: Path, table: Table) -> None:
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
         """Writes the column `text`. Raises DataError where it is absent or a text holds a line break."""
         texts = [str(text) for text in table.columns.get("text", ())]
         if not texts and table.lines:
@@ -34,6 +34,8 @@ class PlainText:
             raise DataError(f"cannot write {path}: a text holds a line break ({broken[:40]!r}); write .csv or .jsonl")
         with replacing_text(path) as file:
             file.writelines(f"{text}\n" for text in texts)
+        gone = [name for name in table.columns if name != "text"]
+        return (f"a .txt holds texts alone; left out: {', '.join(gone)}",) if gone else ()
 
 
 def _parse(file: TextIO) -> Table:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tithe.data import Table, string_columns
-from tithe.data.columns import header_names
+from tithe.data.columns import header_names, in_cells
 from tithe.data.files import clear_errors, opened, replacing
+from tithe.data.formulas import formula
 from tithe.errors import ConfigError, DataError, MissingExtraError, near
 
 _MOST_ROWS = 1_048_576
@@ -56,24 +57,28 @@ class Xlsx:
         rows: Iterator[tuple[object, ...]] = sheet.iter_rows(values_only=True)
         return rows
 
-    def write(self, path: Path, table: Table) -> None:
-        """Writes one sheet: a header and all rows; None becomes an empty cell.
+    def write(self, path: Path, table: Table) -> tuple[str, ...]:
+        """Writes one sheet: a header and all rows; None becomes an empty cell, a list or an object JSON.
 
-        Raises DataError for what a sheet cannot hold: over 1,048,575 rows, a cell over 32,767 characters, lists.
+        A string is marked as text, which no formula is, and stays text when it is edited (Excel's own quote prefix).
+        Raises DataError for what a sheet cannot hold: over 1,048,575 rows, a cell over 32,767 characters.
         """
+        columns = {name: in_cells(cells) for name, cells in table.columns.items()}
         openpyxl = _openpyxl()
         if len(table.lines) >= _MOST_ROWS:
             raise DataError(f"cannot write {path}: a sheet ends at {_MOST_ROWS} rows; write .parquet or .csv")
-        for name, column in table.columns.items():  # all of it first: openpyxl does not let go of half a sheet
+        for name, column in columns.items():  # all of it first: openpyxl does not let go of half a sheet
             for line, value in zip(table.lines, column, strict=True):
                 _check(value, f"cannot write {path}: row {line}, column {name!r}")
         book = openpyxl.Workbook(write_only=True)
         sheet = book.create_sheet("items")
-        sheet.append([_cell(openpyxl, sheet, name) for name in table.columns])
-        for row in zip(*table.columns.values(), strict=True):
+        sheet.append([_cell(openpyxl, sheet, name) for name in columns])
+        for row in zip(*columns.values(), strict=True):
             sheet.append([_cell(openpyxl, sheet, value) for value in row])
         with clear_errors(path), replacing(path) as file:
             book.save(file)
+        marked = sum(isinstance(cell, str) and formula(cell) for column in columns.values() for cell in column)
+        return (f"cells that begin as formulas do: {marked}; they are marked as text",) if marked else ()
 
 
 def _openpyxl() -> Any:
@@ -137,6 +142,8 @@ def _cell(openpyxl: Any, sheet: Any, value: object) -> Any:
     value = _UNSAFE.sub(lambda match: f"_x{ord(match[0]):04X}_", value)
     cell = openpyxl.cell.WriteOnlyCell(sheet, value=value)
     cell.data_type = "s"  # else a text that begins with "=" would become a formula
+    if formula(value):
+        cell.quotePrefix = True
     return cell
 
 
