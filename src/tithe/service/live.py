@@ -16,9 +16,10 @@ from tithe.service import founding
 from tithe.service.background import Background
 from tithe.service.bell import Bell
 from tithe.service.desk import Desk
+from tithe.service.product import Exported, export
 from tithe.service.search import Query, entry, search
 from tithe.service.versions import Guess, Version
-from tithe.service.words import label_out
+from tithe.service.words import label_in, label_out
 from tithe.store import Project
 from tithe.types import Items
 from tithe.views import default_root
@@ -38,7 +39,7 @@ class Live:
         self.background = Background(
             self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
         )
-        self._guesses: tuple[tuple[int, int], dict[str, Guess]] | None = None
+        self._guesses: tuple[str, dict[str, Guess]] | None = None
 
     def start(self) -> None:
         """Begins to embed and to learn."""
@@ -268,20 +269,36 @@ class Live:
         """
         snapshot = self.desk.snapshot()
         ready = sum(map(len, snapshot.stages or ()))
-        if self.background.latest is None:
-            raise ConfigError("there is no model yet; label items of two different labels first")
-        if ready < len(snapshot.items) and self.background.embedding:
+        if self.background.embedding and ready < len(snapshot.items):
             raise ConfigError(
                 f"{ready} of {len(snapshot.items)} items are embedded; what the model says of all comes after that"
             )
-        version = self.desk.settings.serving
-        key = (self.background.latest.version if version is None else version, len(snapshot.items))
-        if self._guesses is None or self._guesses[0] != key:
-            said = self.background.learner.call("label_all", version=version)
+        said = self.background.learner.call("label_all", version=self.desk.settings.serving)
+        if self._guesses is None or self._guesses[0] != said["path"]:
             with Path(said["path"]).open(encoding="utf-8") as lines:
-                found = {one: (label, sure) for one, label, sure in map(json.loads, lines)}
-            self._guesses = ((said["version"], len(found)), found)
+                self._guesses = (said["path"], {one: (label, sure) for one, label, sure in map(json.loads, lines)})
         return self._guesses[1]
+
+    def export(self, format: str | None, into: Path, *, with_predictions: bool = False) -> Exported:
+        """Writes the product: the answers, or with predictions every item labelled, by people or by the model.
+
+        Raises as `guesses`, and as `tithe.service.product.export`.
+        """
+        snapshot = self.desk.snapshot()
+        predictions = None
+        if with_predictions:
+            task = self.desk.task(snapshot)
+            unanswered = ((one, guess) for one, guess in self.guesses().items() if one not in snapshot.labels)
+            predictions = {one: (label_in(task, said, snapshot.renames), sure) for one, (said, sure) in unanswered}
+        return export(
+            self.project.annotations(),
+            snapshot.items,
+            snapshot.task,
+            format=format,
+            into=into,
+            predictions=predictions,
+            audit=snapshot.audit,
+        )
 
     def _known_guesses(self) -> dict[str, Guess]:
         """What is known without asking; of the last version that was asked of all items."""
