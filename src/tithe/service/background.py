@@ -20,8 +20,8 @@ from tithe.service.queue import Queue
 from tithe.service.troubles import Troubles
 from tithe.service.versions import Version, Versions
 
-FIRST_STAGE = 2_000
-"""Items embedded before the first round that knows texts: five seconds' work."""
+FIRST_STAGE = 600
+"""Items embedded before the first round that knows texts: two seconds' work."""
 
 GROWTH, LARGEST = 4, 20_000
 """Each stage is this many times all before it, up to so many items."""
@@ -213,7 +213,9 @@ class Background:
         if not waiting:
             return []
         size = FIRST_STAGE if not ready else min(GROWTH * len(ready), LARGEST)
-        first = snapshot.labels.keys() | snapshot.pending | snapshot.audit
+        # The whole reserve would leave nothing to choose from in a first stage.
+        audit = self.desk.drawn if ready else self.desk.drawn[: FIRST_STAGE // 10]
+        first = {*snapshot.answers, *snapshot.pending, *audit}
         order = stream(self.desk.settings.seed, "stage", len(stages)).permutation(len(waiting)).tolist()
         drawn = [waiting[row] for row in order]
         return sorted(drawn, key=lambda one: one not in first)[:size]
