@@ -67,6 +67,9 @@ class Pool:
     def _row_of(self) -> dict[str, int]:
         return {one: row for row, one in enumerate(self.items.ids)}
 
+    def __contains__(self, one: str) -> bool:
+        return one in self._row_of
+
     def rows(self, ids: Iterable[str]) -> Rows:
         """The rows of these ids. Raises UnknownItemError for an id that the pool does not have."""
         import numpy as np

@@ -8,7 +8,7 @@ whole joined of others remembers them (`parts`), so that what was computed for t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -128,6 +128,14 @@ class Items(Sequence[Item]):
         tokens = None if self.tokens is None else [self.tokens[r] for r in rows]
         ids, texts = [self.ids[r] for r in rows], [self.texts[r] for r in rows]
         return Items(ids, texts, gold, self.source, 0, base=whole, rows=into, tokens=tokens)
+
+    def cut(self, rows: Iterable[int]) -> Items:
+        """The items at these rows as a whole of their own, without the file's labels: their views are computed anew."""
+        rows = list(rows)
+        tokens = None if self.tokens is None else [self.tokens[row] for row in rows]
+        return Items(
+            [self.ids[row] for row in rows], [self.texts[row] for row in rows], None, self.source, tokens=tokens
+        )
 
     @cached_property
     def by_id(self) -> Rows:

@@ -26,6 +26,10 @@ from tithe.tasks.spans import Spans
 from tithe.types import Examples, Label, Selection, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.random import Generator
+
     from tithe.pool import Pool
     from tithe.tasks import Task
 
@@ -125,6 +129,9 @@ def propose(
 
     Where the answers hold fewer than two labels (of spans: two tags, O being one) no model can be trained: the
     strategy's own cold start chooses, or else the recipe's `initial_strategy`, and `Round.cold` says so.
+
+    Where the log tells of stages (`Snapshot.stages`), a round sees their items alone: labels of others do not train
+    yet. Before the first stage all items are drawn from, by `initial_strategy` if it reads no view, else at random.
     """
     if n < 0:
         raise ConfigError(f"n must be 0 or more items; given {n}")
@@ -135,37 +142,79 @@ def propose(
     strategy = strategy_of(recipe.strategy)
     check_task(strategy, task.name, f"the strategy {recipe.strategy!r}")
     trainer = trainer_of(recipe.trainer, task)
-    start = workshop.start(recipe.start, snapshot.items)
+    items = workshop.window(snapshot)
+    if snapshot.stages is not None and not len(items):
+        return _unready(snapshot, recipe, task, seed=seed, n=n, cost=cost, workshop=workshop)
+    start = workshop.start(recipe.start, items)
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
 
-    labels = {one: label for one, label in snapshot.labels.items() if one not in snapshot.audit}
-    bare = workshop.pool(snapshot.items, task)
-    views: dict[str, Any] = {name: partial(start.view, name, snapshot.items) for name in start.provides}
+    bare = workshop.pool(items, task)
+    labels, unavailable = _state(snapshot, bare)
+    views: dict[str, Any] = {name: partial(start.view, name, items) for name in start.provides}
 
     began = time.perf_counter()
-    model, cold = _fit(snapshot, labels, trainer, start, name=recipe.trainer, task=task, seed=seed, workshop=workshop)
+    model, cold = _fit(bare, labels, trainer, start, name=recipe.trainer, task=task, seed=seed, workshop=workshop)
     fitted = time.perf_counter()
 
     if model is None:
         strategy = strategy.cold or _initial(recipe)
+        waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
+        cold += f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
     else:
-        views |= {name: partial(model.view, name, snapshot.items) for name in model.provides}
-    # Audit items stay out of the strategies' sight too: they must not steer what is asked.
-    unavailable = (snapshot.pending | snapshot.closed | snapshot.audit) - labels.keys()
+        views |= {name: partial(model.view, name, items) for name in model.provides}
     pool = bare.with_state(labels, unavailable, views, task)
     if n or cost:
         for name in sorted(strategy.needs & pool.provides):
             pool.view(name)
     viewed = time.perf_counter()
-    draw = partial(stream, seed, "round", snapshot.round, "query")
-    if cost is not None:
-        selection = select_worth(strategy, pool, cost, task, draw)
-    else:
-        selection = strategy.select(pool, n, draw()) if n else Selection((), ())
+    selection = _select(strategy, pool, task, partial(stream, seed, "round", snapshot.round, "query"), n=n, cost=cost)
     done = time.perf_counter()
     return Round(
         snapshot.round, snapshot.position, selection, model, pool, cold, fitted - began, viewed - fitted, done - viewed
     )
+
+
+def _unready(
+    snapshot: Snapshot,
+    recipe: Recipe,
+    task: Task,
+    *,
+    seed: int,
+    n: int,
+    cost: float | None,
+    workshop: Workshop,
+) -> Round:
+    """A draw of all items while no view of any is ready. No start is made, so that the first question comes at once."""
+    began = time.perf_counter()
+    initial = _initial(recipe)
+    bare = workshop.pool(snapshot.items, task)
+    pool = bare.with_state(*_state(snapshot, bare))
+    draw = partial(stream, seed, "round", snapshot.round, "query")
+    selection = _select(strategy_of("random") if initial.needs else initial, pool, task, draw, n=n, cost=cost)
+    cold = "cold start: nothing is embedded yet, so this is a random draw"
+    if not initial.needs and recipe.initial_strategy != "random":
+        cold = f"cold start: nothing is embedded yet, so {recipe.initial_strategy!r} chooses"
+    return Round(snapshot.round, snapshot.position, selection, None, pool, cold, 0.0, 0.0, time.perf_counter() - began)
+
+
+def _state(snapshot: Snapshot, bare: Pool) -> tuple[dict[str, Label], frozenset[str]]:
+    """The labels that may train, and the ids that may not be asked, among the items of this pool."""
+    labels = {one: label for one, label in snapshot.labels.items() if one not in snapshot.audit}
+    # Audit items stay out of the strategies' sight too: they must not steer what is asked.
+    unavailable = (snapshot.pending | snapshot.closed | snapshot.audit) - labels.keys()
+    if snapshot.stages is not None:  # what is not in the window yet will be when its stage is ready
+        labels = {one: label for one, label in labels.items() if one in bare}
+        unavailable = frozenset(one for one in unavailable if one in bare)
+    return labels, unavailable
+
+
+def _select(
+    strategy: Strategy, pool: Pool, task: Task, draw: Callable[[], Generator], *, n: int, cost: float | None
+) -> Selection:
+    """What the strategy asks: n items, or as many as reach the cost."""
+    if cost is not None:
+        return select_worth(strategy, pool, cost, task, draw)
+    return strategy.select(pool, n, draw()) if n else Selection((), ())
 
 
 def _initial(recipe: Recipe) -> Strategy:
@@ -187,7 +236,7 @@ def _too_little(task: Task, examples: Examples) -> str:
 
 
 def _fit(
-    snapshot: Snapshot,
+    pool: Pool,
     labels: dict[str, Label],
     trainer: Trainer,
     start: Start,
@@ -198,8 +247,7 @@ def _fit(
     workshop: Workshop,
 ) -> tuple[Model | None, str]:
     """The model of these labels, or None and the reason in words."""
-    rows = workshop.pool(snapshot.items, task).rows(labels)
-    examples = Examples(snapshot.items.take(rows), list(labels.values()))
+    examples = Examples(pool.items.take(pool.rows(labels)), list(labels.values()))
     if cold := _too_little(task, examples):
         return None, cold
 
@@ -209,10 +257,11 @@ def _fit(
             examples,
             start=start,
             rng=stream(seed, "fit"),
-            unlabelled=snapshot.items,
+            unlabelled=pool.items,
             warm=warm,
             tell=workshop.tell,
         )
 
-    key = (examples.digest, start.fingerprint, name, str(seed), repr(task))  # keeps the trainer, so its identity holds
+    # It keeps the trainer, so its identity holds.
+    key = (examples.digest, pool.items.digest, start.fingerprint, name, str(seed), repr(task))
     return workshop.model(key, fit), ""

@@ -38,13 +38,21 @@ def record_of(found: Round, snapshot: Snapshot, seed: int, *, watched: bool) -> 
         view_s=found.view_s,
         select_s=found.select_s,
     )
-    return _watched(record, found, found.model, seed) if watched and found.model is not None else record
+    if not watched or found.model is None:
+        return record
+    stop_set = "" if snapshot.stages is None else found.pool.items.digest
+    return _watched(replace(record, stop_set=stop_set), found, found.model, seed)
 
 
 def spent(pool: Pool, snapshot: Snapshot) -> float:
-    """The cost of all labels given, in the task's unit: that of each item times the annotators who labelled it."""
+    """The cost of all labels given, in the task's unit: that of each item times the annotators who labelled it.
+
+    All labels count, also those of items that `pool`, the window of a round, does not hold yet.
+    """
     task = task_of(snapshot)
     ids = list(snapshot.labels)
+    if any(one not in pool for one in ids):
+        pool = Pool(snapshot.items)
     given = (sum(answer.action == "label" for answer in snapshot.answers[one].values()) for one in ids)
     items = (pool.items[int(row)] for row in pool.rows(ids))
     return sum(task.cost(item) * count for item, count in zip(items, given, strict=True))

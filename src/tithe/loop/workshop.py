@@ -6,9 +6,10 @@ Nothing here changes a result: throw a workshop away between two rounds and the 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from tithe.log import Snapshot, joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.starts import prepare_start
 from tithe.pool import Pool
@@ -36,6 +37,7 @@ class Workshop:
         self._starts: dict[tuple[str, str], Start] = {}
         self._models: OrderedDict[tuple[object, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
+        self._window: tuple[Items, tuple[tuple[str, ...], ...], Items] | None = None
 
     def _told(self, what: str, done: int, total: int) -> None:
         """Whoever listens now hears of it, not who did when the start was made."""
@@ -49,6 +51,25 @@ class Workshop:
         if key not in self._starts:
             self._starts[key] = prepare_start(spec, items, store=self.store, tell=self._told)
         return self._starts[key]
+
+    def window(self, snapshot: Snapshot) -> Items:
+        """The items that a round may look at: those of all stages in their order, or all where the log has no stages.
+
+        Each stage is an `Items` of its own (`stage_of`), so that its views are computed once, whatever comes after it.
+        Cost: nothing while stages and items stay, else that of going through all items.
+        """
+        if snapshot.stages is None:
+            return snapshot.items
+        last = self._window
+        if last is not None and last[0] is snapshot.items and last[1] == snapshot.stages:
+            return last[2]
+        everyone = Pool(snapshot.items)
+        window = joined([snapshot.items.cut(everyone.rows(stage)) for stage in snapshot.stages])
+        self._window = (snapshot.items, snapshot.stages, window)
+        if last is not None and last[2].digest != window.digest:  # a start that learned from it may be large
+            self._starts = {key: start for key, start in self._starts.items() if key[1] != last[2].digest}
+            self._pools.pop(last[2].digest, None)
+        return window
 
     def pool(self, items: Items, task: Task) -> Pool:
         """The pool of these items without labels; it keeps its index of ids."""
@@ -65,3 +86,12 @@ class Workshop:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
         return self._models[key]
+
+
+def stage_of(items: Items, ids: Iterable[str]) -> Items:
+    """The items of a stage, in its order, as a whole of their own. Raises UnknownItemError for an id not there.
+
+    >>> list(stage_of(Items(["a", "b", "c"], ["1", "2", "3"]), ["c", "a"]).texts)
+    ['3', '1']
+    """
+    return items.cut(Pool(items).rows(ids))

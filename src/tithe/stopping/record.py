@@ -31,6 +31,8 @@ class Record:
     view_s: float = 0.0
     select_s: float = 0.0
     uncertainty: float | None = None
+    stop_set: str = ""
+    """Names what the stop set was drawn from, where that is not all items from the first round on."""
 
     def score(self, name: str | None = None) -> float | None:
         """The score of this name on asked items, or the first that there is; None where there is none.

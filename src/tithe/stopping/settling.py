@@ -55,18 +55,19 @@ class Stabilising:
 
     def __call__(self, history: Sequence[Record]) -> str | None:
         """The reason with the bound, once the mean agreement of the window is above the threshold."""
-        guesses = [record.guesses for record in history[-self.window - 1 :]]
-        if len(guesses) <= self.window or any(g is None for g in guesses):
+        last = history[-self.window - 1 :]
+        guesses = [record.guesses for record in last]
+        if len(guesses) <= self.window or any(g is None for g in guesses) or len({one.stop_set for one in last}) > 1:
             return None
         pairs = pairwise(guesses)
         agreement = [kappa(a, b) for a, b in pairs if a is not None and b is not None]
-        mean, last = sum(agreement) / len(agreement), agreement[-1]
-        if mean <= self.threshold or last <= 0:  # no bound where the last two do not agree at all
+        mean, newest = sum(agreement) / len(agreement), agreement[-1]
+        if mean <= self.threshold or newest <= 0:  # no bound where the last two do not agree at all
             return None
-        bound = 4 * (1 - last) / last
+        bound = 4 * (1 - newest) / newest
         return (
             f"predictions have settled: the last {self.window + 1} models agree by kappa {mean:.4f} on average, "
-            f"the last two by {last:.4f}, so F1 changed by at most {bound:.3f} from one to the other"
+            f"the last two by {newest:.4f}, so F1 changed by at most {bound:.3f} from one to the other"
         )
 
 
