@@ -6,6 +6,7 @@ Every call may come from any thread. What comes in and goes out are plain values
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from tithe.service import founding
 from tithe.service.background import Background
 from tithe.service.bell import Bell
 from tithe.service.desk import Desk
+from tithe.service.judging import Judge
 from tithe.service.product import Exported, export
 from tithe.service.search import Query, entry, search
 from tithe.service.versions import Guess, Version
 from tithe.service.words import label_in, label_out
 from tithe.store import Project
-from tithe.types import Items
+from tithe.types import Items, names_in
 from tithe.views import default_root
 
 MOST_LABELS = 10_000
@@ -39,6 +41,7 @@ class Live:
         self.background = Background(
             self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
         )
+        self.judge = Judge(self.background.versions)
         self._guesses: tuple[str, dict[str, Guess]] | None = None
 
     def start(self) -> None:
@@ -261,6 +264,30 @@ class Live:
     def serve(self, version: int | None) -> dict[str, Any]:
         """Lets suggestions and predictions come from this version; None: from the latest again."""
         return self.configure({"serving": version})
+
+    def models(self) -> list[dict[str, Any]]:
+        """All versions with their scores on asked and on audit items, the newest first."""
+        snapshot = self.desk.snapshot()
+        return self.judge.models(snapshot, self.desk.task(snapshot), self.desk.settings.serving)
+
+    def compare(self, a: int, b: int) -> dict[str, Any]:
+        """Two versions on the same audit items; see `Judge.compare`."""
+        snapshot = self.desk.snapshot()
+        return self.judge.compare(snapshot, self.desk.task(snapshot), a, b)
+
+    def progress(self) -> dict[str, Any]:
+        """How good it is, and whether to go on: `tithe.loop.outlook`, with what was answered so far."""
+        snapshot, settings = self.desk.snapshot(), self.desk.settings
+        task, left = self.desk.task(snapshot), self.desk.left(snapshot)
+        found = self.judge.outlook(snapshot, task, settings, open_items=left, serving=settings.serving)
+        given = [answer for by in snapshot.answers.values() for answer in by.values()]
+        counts = Counter(name for label in snapshot.labels.values() for name in names_in(label))
+        return found | {
+            "labelled": len(snapshot.labels),
+            "left": left,
+            "seconds": sum(answer.seconds for answer in given),
+            "counts": {name: counts[name] for name in snapshot.declared},
+        }
 
     def guesses(self) -> dict[str, Guess]:
         """What the serving version guesses of every item, with its confidence.

@@ -76,16 +76,21 @@ class Versions:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._known: dict[Path, Version] = {}
 
     def all(self) -> list[Version]:
-        """All versions, the oldest first; a file that cannot be read is passed over, as it can be made again."""
-        found = []
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                found.append(Version.of(json.loads(path.read_text("utf-8"))))
-            except (ValueError, TypeError, OSError):
-                continue
-        return found
+        """All versions, the oldest first; a file that cannot be read is passed over, as it can be made again.
+
+        Each file is read once: a version never changes.
+        """
+        paths = sorted(self.folder.glob("*.json"))
+        for path in paths:
+            if path not in self._known:
+                try:
+                    self._known[path] = Version.of(json.loads(path.read_text("utf-8")))
+                except (ValueError, TypeError, OSError):
+                    continue
+        return [self._known[path] for path in paths if path in self._known]
 
     def add(self, version: Version) -> None:
         """Writes what a version came to, in whole or not at all."""
