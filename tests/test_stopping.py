@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from tithe.errors import ConfigError
+from tithe.stats import Interval
 from tithe.stopping import Record
+from tithe.stopping.audited import AuditTarget
 from tithe.stopping.scores import NoGain, Target
 from tithe.stopping.settling import OverallUncertainty, Stabilising, kappa
 from tithe.stopping.spending import Budget, Price
@@ -213,3 +215,19 @@ def test_a_price_looks_at_its_window_alone() -> None:
     steep_then_flat = [*logarithmic(0.1, 5), *[record(cost=100 * n, accuracy=1.2) for n in (6, 7, 8)]]
     assert Price(0.01, 100, window=3)(steep_then_flat) is not None
     assert Price(0.01, 100, window=8)(steep_then_flat) is None
+
+
+def test_an_audit_target_reads_the_lower_bound_of_the_last_record() -> None:
+    rule = AuditTarget(0.9)
+    good = Record(1, 10, 10.0, audited=Interval(0.97, 0.91, 1.0))
+    bad = Record(2, 20, 20.0, audited=Interval(0.97, 0.89, 1.0))
+    assert rule([]) is None
+    assert rule([record()]) is None
+    assert rule([good, bad]) is None
+    assert "0.970 and very likely at least 0.910; the target was 0.900" in str(rule([bad, good]))
+
+
+@pytest.mark.parametrize("score", [0, 1.1])
+def test_an_audit_target_outside_its_range_is_refused(score: float) -> None:
+    with pytest.raises(ConfigError, match="above 0 and at most 1"):
+        AuditTarget(score)

@@ -36,7 +36,8 @@ class Judge:
     ) -> dict[str, Any]:
         """`tithe.loop.outlook` of a project, as JSON."""
         versions = self._known(snapshot, task)
-        rules = [Stabilising(), *([Budget(settings.budget)] if settings.budget else [])]
+        # The cost of spans is in tokens, and the budget of a project in labels.
+        budget = [Budget(settings.budget)] if settings.budget and task.name != "spans" else []
         found = outlooks.outlook(
             task,
             versions,
@@ -46,7 +47,7 @@ class Judge:
             serving=serving if any(one.number == serving for one in versions) else None,
             per_label_s=settings.per_label_s or seconds_of(snapshot),
             open_items=open_items,
-            stops=rules,
+            stops=[Stabilising(), *budget],
         )
         return found.to_json()
 
@@ -155,9 +156,7 @@ def _as_labels(one: Version, task: Task, renames: Mapping[str, str]) -> outlooks
     return outlooks.Version(one.version, one.labelled, one.cost, one.scores, guesses)
 
 
-def _judged(
-    task: Task, labels: Mapping[str, Label], version: outlooks.Version, among: int
-) -> dict[str, Any] | None:
+def _judged(task: Task, labels: Mapping[str, Label], version: outlooks.Version, among: int) -> dict[str, Any] | None:
     """The headline estimate of a version, where it has a guess of each answered audit item."""
     if not labels or not labels.keys() <= version.guesses.keys():
         return None

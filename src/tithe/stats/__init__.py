@@ -6,6 +6,7 @@
     bootstrap   the same gain, when the test items might have been others as well
     ranks       strategies over data sets: Friedman's test, Nemenyi's critical difference
     curves      what is read off a learning curve: its area, and the labels it takes to reach a score
+    extrapolation   where such a curve goes next
 
 Nothing here knows what a strategy is: arrays come in, frozen values go out.
 """
@@ -13,11 +14,13 @@ Nothing here knows what a strategy is: arrays come in, frozen values go out.
 from tithe.stats.anytime import anytime_mean, anytime_share
 from tithe.stats.bootstrap import bootstrap_gain, bootstrap_mean, resampled_means
 from tithe.stats.curves import area_under_curve, crossings, isotonic, isotonic_rows, labels_to
+from tithe.stats.extrapolation import Forecast, forecast, looked_at
 from tithe.stats.intervals import Interval, mean_interval, wilson
 from tithe.stats.paired import PairedTest, holm, paired_permutation, paired_t
 from tithe.stats.ranks import Friedman, cliques, critical_difference, friedman
 
 __all__ = [
+    "Forecast",
     "Friedman",
     "Interval",
     "PairedTest",
@@ -29,11 +32,13 @@ __all__ = [
     "cliques",
     "critical_difference",
     "crossings",
+    "forecast",
     "friedman",
     "holm",
     "isotonic",
     "isotonic_rows",
     "labels_to",
+    "looked_at",
     "mean_interval",
     "paired_permutation",
     "paired_t",

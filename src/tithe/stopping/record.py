@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tithe.stats import Interval
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -18,7 +20,8 @@ class Record:
     found by cross-validation: the asked are not the typical, so they are no estimate of accuracy. `guesses` is what the
     model predicts on the stop set, a fixed draw of the pool, as the task encodes labels: (s,) columns of a choice,
     (s, L) booleans of label sets, (T,) tags of the tokens for spans. `uncertainty`, in [0, 1], is the mean entropy over
-    the items of the stop set that have no label yet. Both are None where there was no model.
+    the items of the stop set that have no label yet. Both are None where there was no model. `audited`, the
+    estimate on audit items with bounds that hold at every look (`tithe.loop.outlook`), is None where there are none.
     """
 
     round: int
@@ -33,6 +36,7 @@ class Record:
     uncertainty: float | None = None
     stop_set: str = ""
     """Names what the stop set was drawn from, where that is not all items from the first round on."""
+    audited: Interval | None = None
 
     def score(self, name: str | None = None) -> float | None:
         """The score of this name on asked items, or the first that there is; None where there is none.
