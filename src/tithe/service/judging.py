@@ -111,7 +111,7 @@ class Judge:
             "difference": found.mean,
             "low": found.low,
             "high": found.high,
-            "p": None if test is None else _number(test.p_value),
+            "p": None if test is None else _number(test.p),
             "items": [
                 {
                     "id": one,
