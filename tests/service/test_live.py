@@ -1,0 +1,315 @@
+"""A served project learns while it is labelled: real processes, a real database, made texts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import Served, made, open_live, until
+from tithe.errors import ConfigError, ConflictError, DataError, LabelError, UnknownItemError, UnknownNameError
+from tithe.log import Answered, Asked, Published
+from tithe.service.search import Query
+
+
+def test_the_first_question_comes_before_anything_is_embedded(tmp_path: Path) -> None:
+    one = open_live(tmp_path)
+    began = time.perf_counter()
+    offer = one.live.next("me")  # not even started
+    assert time.perf_counter() - began < 1
+    assert offer["items"][0]["text"]
+    assert offer["items"][0]["suggestion"] is None
+    assert one.live.status()["model"] is None
+    one.store.close()
+
+
+def test_answers_make_a_model_whose_suggestions_are_right(served: Served) -> None:
+    served.learn(30)
+    shown = served.answer(20)
+    suggested = [one for one in shown if one["suggestion"] is not None]
+    assert len(suggested) >= 8
+    right = sum(one["suggestion"]["label"] == served.truth[one["id"]] for one in suggested)
+    assert right >= 0.7 * len(suggested)
+    status = served.live.status()
+    assert status["model"]["labels"] <= status["labelled"] == 50
+    assert status["trouble"] is None
+
+
+def test_audit_items_are_asked_without_a_suggestion_and_never_train(served: Served) -> None:
+    shown = served.learn(30) + served.answer(20)
+    audit = served.project.snapshot().audit
+    asked = [one for one in shown if one["id"] in audit]
+    assert len(asked) >= 5
+    assert all(one["suggestion"] is None and one["audit"] for one in asked)
+    latest = served.live.background.latest
+    assert latest is not None
+    assert latest.labelled <= 50 - len(asked)
+    assert set(latest.audit) == set(audit)
+
+
+def test_nothing_is_asked_twice_and_the_log_says_why_each_was_asked(served: Served) -> None:
+    shown = [one["id"] for one in served.learn(30) + served.answer(30)]
+    assert len(set(shown)) == len(shown)
+    asked = [event for event in served.project.events() if isinstance(event, Asked)]
+    assert [event.ids[0] for event in asked] == shown
+    assert {event.strategy for event in asked} == {"margin", "audit"}
+    assert all(event.n and event.start == "lexical" for event in asked if event.strategy == "margin")
+
+
+def test_an_item_is_kept_for_the_one_who_has_it(served: Served) -> None:
+    mine = served.live.next("me", 2)["items"]
+    theirs = served.live.next("you", 2)["items"]
+    assert not {one["id"] for one in mine} & {one["id"] for one in theirs}
+    assert [one["id"] for one in served.live.next("me", 2)["items"]] == [one["id"] for one in mine]  # after a reload
+    served.live.release("me")
+    again = served.live.next("you", 4)["items"]
+    assert {one["id"] for one in mine} <= {one["id"] for one in again}  # shown, left, and free again: first of all
+
+
+def test_after_a_restart_the_next_question_is_there_at_once(tmp_path: Path) -> None:
+    one = open_live(tmp_path)
+    with one.live:
+        one.learn(30)
+        held = one.live.next("me")["items"][0]["id"]
+    one.store.close()
+    again = open_live(tmp_path)
+    began = time.perf_counter()
+    with again.live:
+        assert again.live.next("me")["items"][0]["id"] == held
+        assert time.perf_counter() - began < 2
+        assert again.live.status()["model"]["labels"] <= 30
+        assert again.live.desk.queue is not None
+        again.learn(10)
+        versions = [event.position for event in again.project.events() if isinstance(event, Published)]
+        assert len(set(versions)) == len(versions)  # the same model is not published twice
+    again.store.close()
+
+
+def test_a_killed_learner_leaves_the_questions_and_says_so(served: Served) -> None:
+    served.learn(20)
+    before = served.live.status()["model"]
+    pid = served.live.background.learner.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # so that it is in the middle of a round for sure
+    served.live.background.want_round()
+    until(lambda: served.live.status()["state"] == "training")
+    os.kill(pid, signal.SIGKILL)
+    trouble = until(lambda: served.live.status()["trouble"])
+    assert "signal 9" in trouble["text"]
+    assert served.live.status()["model"] == before
+    assert served.answer(1)
+    served.learn(6)  # a new process goes on where the old one was
+    assert served.live.status()["model"]["version"] > before["version"]
+
+
+def test_a_trainer_that_fails_shows_its_traceback_and_the_old_model_serves(served: Served) -> None:
+    served.learn(20)
+    before = served.live.status()["model"]
+    served.project.configure({"start": "no/such-encoder"})  # behind the check, as after an upgrade
+    served.live.background.want_round()
+    trouble = until(served.live.troubles)[0]
+    assert "no/such-encoder" in trouble["error"]
+    assert served.live.status()["model"] == before
+    assert served.answer(1)
+
+
+def test_versions_roll_back_and_compare(served: Served) -> None:
+    served.learn(15)
+    served.learn(30)
+    models = served.live.models()
+    newest, oldest = models[0], models[-1]
+    assert newest["version"] > oldest["version"]
+    assert newest["serving"]
+    assert newest["audit"]["low"] <= newest["audit"]["score"] <= newest["audit"]["high"]
+    served.live.serve(oldest["version"])
+    assert [one["version"] for one in served.live.models() if one["serving"]] == [oldest["version"]]
+    assert served.live.predict(["the boat and the wind"])["model"] == oldest["version"]
+    served.live.serve(None)
+    assert served.live.predict(["the boat and the wind"])["model"] == newest["version"]
+    found = served.live.compare(oldest["version"], newest["version"])
+    assert found["n"] == newest["audit"]["n"]
+    assert found["low"] <= found["difference"] <= found["high"]
+    with pytest.raises(UnknownNameError, match="no version 7"):
+        served.live.compare(7, newest["version"])
+    with pytest.raises(UnknownNameError, match="no version 7"):
+        served.live.serve(7)
+
+
+def test_a_version_that_is_no_longer_on_the_disk_is_fitted_again(served: Served) -> None:
+    import shutil
+
+    served.learn(20)
+    served.learn(10)
+    old = served.live.models()[-1]["version"]
+    texts = ["soup with bread", "a rope in the storm"]
+    before = served.live.predict(texts, old)
+    until(lambda: served.live.background.versions.model(old).is_dir())
+    shutil.rmtree(served.live.background.versions.model(old))
+    served.live.background.learner.rest()  # it must not remember
+    assert served.live.predict(texts, old) == before
+
+
+def test_predictions_have_labels_confidence_and_scores(served: Served) -> None:
+    with pytest.raises(ConfigError, match="no model yet"):
+        served.live.predict(["x"])
+    served.learn(40)
+    said = served.live.predict(["the soup and the bread", "an anchor on the deck"])["predictions"]
+    assert [one["label"] for one in said] == ["food", "sea"]
+    for one in said:
+        assert sum(one["scores"].values()) == pytest.approx(1, abs=1e-3)
+        assert one["confidence"] == max(one["scores"].values())
+    some = served.live.predict(["soup"], labels=["sea"])["predictions"][0]
+    assert set(some["scores"]) == {"sea"}
+    with pytest.raises(UnknownNameError, match="no label 'se'.*sea"):
+        served.live.predict(["soup"], labels=["se"])
+
+
+def test_labels_are_added_renamed_and_merged_while_labelling(served: Served) -> None:
+    served.answer(10)
+    assert served.live.declare("air") == ["food", "sea", "air"]
+    with pytest.raises(LabelError, match="already"):
+        served.live.declare("air")
+    assert served.live.rename("food", "meals") == ["meals", "sea", "air"]
+    item = served.live.next("me")["items"][0]
+    served.live.submit(Answered(item["id"], "food"))  # from a page that was open meanwhile
+    assert served.project.snapshot().labels[item["id"]] == "meals"
+    assert served.live.rename("air", "sea") == ["meals", "sea"]
+    with pytest.raises(UnknownNameError, match="no label 'air'"):
+        served.live.rename("air", "x")
+    assert served.project.faults() == []
+    served.truth.update({one: {"food": "meals"}.get(label, label) for one, label in served.truth.items()})
+    served.learn(20)
+    assert served.live.predict(["soup"])["predictions"][0]["label"] in ("meals", "sea")
+
+
+def test_added_items_are_asked_too(served: Served) -> None:
+    served.learn(20)
+    items, truth = made(40, first=500)
+    served.truth.update(truth)
+    assert served.live.add(items) == 160
+    until(lambda: served.live.status()["embedded"] == 160)
+    shown = {one["id"] for one in served.learn(60) + served.answer(40)}
+    assert shown & set(truth)
+    with pytest.raises(DataError, match="already in the project"):
+        served.live.add(items)
+
+
+def test_an_empty_queue_says_why(served: Served) -> None:
+    served.live.configure({"budget": 12})
+    served.answer(12)
+    assert "the budget of 12 labels is spent" in served.live.next("me")["reason"]
+    served.live.configure({"budget": None})
+    served.answer(108)
+    assert served.live.next("me") == {"items": [], "reason": "all 120 items are answered"}
+
+
+def test_the_last_items_are_with_others(served: Served) -> None:
+    held = served.live.next("you", 100)["items"] + served.live.next("them", 100)["items"]
+    assert len(held) == 120
+    assert "with others until" in served.live.next("me")["reason"]
+
+
+def test_what_is_sent_twice_counts_once(served: Served) -> None:
+    item = served.live.next("me")["items"][0]["id"]
+    first = served.live.submit(Answered(item, "sea"), key="one")
+    assert served.live.submit(Answered(item, "sea"), key="one") == first
+    with pytest.raises(ConflictError):
+        served.live.submit(Answered(item, "food"), key="one")
+
+
+def test_bad_answers_are_refused_and_late_ones_kept(served: Served) -> None:
+    item = served.live.next("me")["items"][0]["id"]
+    with pytest.raises(LabelError, match="see"):
+        served.live.submit(Answered(item, "see"))
+    with pytest.raises(UnknownItemError):
+        served.live.submit(Answered("nowhere", "sea"))
+    served.live.release("me")
+    other = served.live.next("you")["items"][0]["id"]
+    assert other == item
+    served.live.submit(Answered(item, "sea", "me"))  # its lease is somebody else's now
+    assert served.project.snapshot().answers[item]["me"].label == "sea"
+
+
+def test_undo_brings_the_item_back(served: Served) -> None:
+    item = served.live.next("me")["items"][0]["id"]
+    number = served.live.submit(Answered(item, "sea"))
+    assert served.live.history("me")[0]["standing"]
+    served.live.undo(number, "me")
+    assert item not in served.project.snapshot().labels
+    assert not served.live.history("me")[0]["standing"]
+    assert served.live.next("me", item=item)["items"][0]["id"] == item
+
+
+def test_items_are_found_by_text_label_state_and_confidence(served: Served) -> None:
+    served.learn(40)
+    until(lambda: served.live.status()["embedded"] == 120)
+    boats = served.live.items(Query(text="BOAT"), limit=200)
+    assert boats["count"] == len(boats["items"]) > 0
+    assert all("boat" in one["text"] for one in boats["items"])
+    labelled = served.live.items(Query(state="labelled"), limit=200)
+    assert labelled["count"] == 40
+    unsure = served.live.items(Query(order="confidence"), limit=120)["items"]
+    sure = [one["suggestion"]["confidence"] for one in unsure if one["suggestion"]]
+    assert sure == sorted(sure)
+    middle = sure[len(sure) // 2]
+    below, above = (served.live.items(query, limit=0)["count"] for query in (Query(below=middle), Query(above=middle)))
+    assert 0 < below < 120
+    assert below + above == 120
+    seas = served.live.items(Query(label="sea"), limit=200)["items"]
+    assert {one["label"] or one["suggestion"]["label"] for one in seas if one["label"] or one["suggestion"]} == {"sea"}
+    page = served.live.items(Query(), after=50, limit=50)
+    assert len(page["items"]) == 50
+    assert page["more"]
+
+
+def test_items_nobody_answered_in_the_audit_show_no_guess(served: Served) -> None:
+    served.learn(30)
+    until(lambda: served.live.status()["embedded"] == 120)
+    found = served.live.items(Query(state="audit", order="confidence"), limit=200)["items"]
+    assert {one["suggestion"] is None for one in found if one["state"] == "open"} == {True}
+
+
+def test_export_holds_every_item_once_by_person_or_model(served: Served, tmp_path: Path) -> None:
+    import json
+
+    served.learn(40)
+    until(lambda: served.live.status()["embedded"] == 120)
+    done = served.live.export("jsonl", tmp_path / "out.jsonl", with_predictions=True)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert done.rows == len(rows) == len({row["id"] for row in rows}) == 120
+    assert sum(row["by"] == "person" for row in rows) == 40
+    guessed = [row for row in rows if row["by"] == "model"]
+    assert len(guessed) == 80
+    assert sum(row["label"] == served.truth[row["id"]] for row in guessed) >= 0.8 * 80
+
+
+def test_how_good_it_is_comes_with_an_interval(served: Served) -> None:
+    before = served.live.progress()
+    assert before["estimates"] == []
+    served.learn(40)
+    found = served.live.progress()
+    assert found["labelled"] == 40
+    assert sum(found["counts"].values()) == 40
+    estimate = found["estimates"][0]
+    assert estimate["low"] <= estimate["mean"] <= estimate["high"]
+    assert found["seconds"] == pytest.approx(60)
+
+
+def test_changing_how_it_learns_takes_effect(served: Served) -> None:
+    served.learn(20)
+    served.live.configure({"strategy": "random"})
+    served.live.background.refill()
+    assert until(lambda: served.live.status()["reason"] == "random")
+    with pytest.raises(ConfigError, match="strategy: "):
+        served.live.configure({"strategy": "nonsense"})
+    served.live.configure({"suggestions": False})
+    assert all(one["suggestion"] is None for one in served.live.next("me", 3)["items"])
+
+
+def test_watchers_hear_of_changes(served: Served) -> None:
+    seen = served.live.wait(-1, 0)
+    served.answer(1)
+    assert served.live.wait(seen, 10) > seen
