@@ -15,6 +15,7 @@ from tithe import Items, Recipe, propose
 from tithe.errors import UnknownItemError
 from tithe.log import Added, Answered, Asked, Declared, Drawn, Embedded, Event, Log, Snapshot
 from tithe.loop import Workshop
+from tithe.loop import workshop as workshop_module
 from tithe.loop.record import record_of
 from tithe.loop.workshop import stage_of
 from tithe.stopping import Record
@@ -125,6 +126,24 @@ def test_a_further_stage_and_further_items_compute_only_what_is_new(example: Any
         log.append(*more)
         ids(log.snapshot(), recipe, workshop=workshop)
     assert sorted(start.computed) == sorted([*example.pool.ids, "new"])
+
+
+def test_a_start_learns_from_the_first_stages_so_that_a_later_one_costs_its_own_items(
+    example: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshop_module, "ENOUGH", 100)
+    told: list[tuple[int, int]] = []
+    workshop = Workshop(ViewStore(None), tell=lambda what, done, total: told.append((done, total)))
+    everyone, log, starts = tuple(example.pool.ids), log_of(example, BEGIN, labelled=40), []
+    for stage, rows in ((slice(0, 60), [60]), (slice(60, 120), [60, 120]), (slice(120, 240), [240])):
+        log.append(Embedded(everyone[stage]))
+        told.clear()
+        found = propose(log.snapshot(), LEXICAL, seed=0, n=5, workshop=workshop)
+        assert found.model is not None
+        starts.append(found.model.start.fingerprint)
+        assert [done for done, _ in told] == rows, "the third stage alone is counted"
+    assert starts[0] != starts[1] == starts[2]
+    assert [one for one, _ in workshop._starts] == ["lexical"], "earlier starts are gone"
 
 
 def test_an_unknown_id_in_a_stage_is_told(example: Any) -> None:

@@ -131,7 +131,8 @@ def propose(
     strategy's own cold start chooses, or else the recipe's `initial_strategy`, and `Round.cold` says so.
 
     Where the log tells of stages (`Snapshot.stages`), a round sees their items alone: labels of others do not train
-    yet. Before the first stage all items are drawn from, by `initial_strategy` if it reads no view, else at random.
+    yet, and the start learns from the first of them (`Workshop.learned_from`). Before the first stage all items are
+    drawn from, by `initial_strategy` if it reads no view, else at random.
     """
     if n < 0:
         raise ConfigError(f"n must be 0 or more items; given {n}")
@@ -145,7 +146,7 @@ def propose(
     items = workshop.window(snapshot)
     if snapshot.stages is not None and not len(items):
         return _unready(snapshot, recipe, task, seed=seed, n=n, cost=cost, workshop=workshop)
-    start = workshop.start(recipe.start, items)
+    start = workshop.start(recipe.start, workshop.learned_from(snapshot))
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
 
     bare = workshop.pool(items, task)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tithe.log import Snapshot, joined
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tithe.tasks import Task
 
 _MODELS_KEPT = 4
+ENOUGH = 10_000
+"""Items of the first stages that starts learn from: with more, each stage would cost a fit and all views again."""
 
 
 class Workshop:
@@ -37,6 +40,7 @@ class Workshop:
         self._starts: dict[tuple[str, str], Start] = {}
         self._models: OrderedDict[tuple[object, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
+        self._learned: tuple[Items, Items] | None = None
         self._window: tuple[Items, tuple[tuple[str, ...], ...], Items] | None = None
 
     def _told(self, what: str, done: int, total: int) -> None:
@@ -66,10 +70,23 @@ class Workshop:
         everyone = Pool(snapshot.items)
         window = joined([snapshot.items.cut(everyone.rows(stage)) for stage in snapshot.stages])
         self._window = (snapshot.items, snapshot.stages, window)
-        if last is not None and last[2].digest != window.digest:  # a start that learned from it may be large
-            self._starts = {key: start for key, start in self._starts.items() if key[1] != last[2].digest}
+        if last is not None and last[2].digest != window.digest:
             self._pools.pop(last[2].digest, None)
         return window
+
+    def learned_from(self, snapshot: Snapshot) -> Items:
+        """The items that starts learn from: the window, or its first stages once those hold `ENOUGH` items."""
+        window, last = self.window(snapshot), self._learned
+        if snapshot.stages is None:
+            return window
+        if last is None or last[0] is not window:
+            parts = window.parts or (window,)
+            before = accumulate((len(part) for part in parts), initial=0)
+            found = joined([part for part, size in zip(parts, before, strict=False) if size < ENOUGH])
+            if last is not None and last[1].digest != found.digest:  # what learned from others may be large
+                self._starts = {key: start for key, start in self._starts.items() if key[1] != last[1].digest}
+            self._learned = last = (window, found)
+        return last[1]
 
     def pool(self, items: Items, task: Task) -> Pool:
         """The pool of these items without labels; it keeps its index of ids."""
