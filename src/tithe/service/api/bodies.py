@@ -11,7 +11,6 @@ from tithe.store.rows import storable
 
 ItemId = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(storable)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
-State = Literal["open", "labelled", "skipped", "audit", "flagged"]
 
 
 class _In(BaseModel):
@@ -51,7 +50,7 @@ class SuggestionOut(_Out):
 
     label: LabelJson
     confidence: float
-    shown: bool
+    shown: bool | None = None
 
 
 class ItemOut(_Out):
@@ -178,9 +177,9 @@ class AuditOut(_Out):
 class ServingOut(_Out):
     """The model in use. `score` is the first metric of the task, by cross-validation on the items asked."""
 
-    version: int | str
+    version: int
     labels: int
-    score: float | None = None
+    score: float | None
 
 
 class TroubleOut(_Out):
@@ -198,7 +197,7 @@ class StatusOut(_Out):
     skipped: int
     audit: AuditOut
     model: ServingOut | None
-    serving: int | str
+    serving: int | Literal["latest"]
     state: Literal["idle", "embedding", "training"]
     detail: str
     progress: tuple[int, int] | None
@@ -219,7 +218,7 @@ class TroubleLong(_Out):
 class ModelOut(_Out):
     """A version of the model."""
 
-    version: int | str
+    version: int
     labels: int
     score: float | None
     at: float
@@ -231,8 +230,8 @@ class ModelOut(_Out):
 class ComparedOut(_Out):
     """Two versions on the same items, and those on which they differ."""
 
-    a: int | str
-    b: int | str
+    a: int
+    b: int
     n: int
     items: list[dict[str, Any]]
 
@@ -241,7 +240,7 @@ class PredictIn(_In):
     """Texts to label."""
 
     texts: list[Annotated[str, Field(max_length=100_000)]] = Field(min_length=1, max_length=1_000)
-    model: int | str | None = Field(None, description="A version; null for the one in use.")
+    model: int | None = Field(None, description="A version; null for the one in use.")
     labels: list[Name] | None = Field(None, max_length=1_000, description="Only these labels; null for all.")
 
 
@@ -257,7 +256,7 @@ class PredictionOut(_Out):
 class PredictOut(_Out):
     """The predictions, in the order of the texts, and the version that made them."""
 
-    model: int | str
+    model: int
     predictions: list[PredictionOut]
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
+from fastapi import Query as In
 
-from tithe.service.api.bodies import AddedOut, FoundOut, FoundPage, ItemId, SimilarOut, State
+from tithe.service.api.bodies import AddedOut, FoundOut, FoundPage, ItemId, SimilarOut
 from tithe.service.api.uploads import TYPES, Columns, Format, added, format_of, stored
+from tithe.service.search import Order, Query, State
 from tithe.service.state import Here
 
 router = APIRouter(prefix="/projects/{project}/items", tags=["items"])
 
-Share = Annotated[float | None, Query(ge=0, le=1)]
-Column = Annotated[str | None, Query(max_length=200, description="The column with it; by default found by its name.")]
+Share = Annotated[float | None, In(ge=0, le=1)]
+Column = Annotated[str | None, In(max_length=200, description="The column with it; by default found by its name.")]
 Which = Annotated[ItemId, Path(description="The item's id; %2F for a slash in it.")]
 
 
@@ -25,21 +27,17 @@ Which = Annotated[ItemId, Path(description="The item's id; %2F for a slash in it
 def items(
     live: Here,
     *,
-    text: Annotated[str, Query(max_length=1_000, description="What its text holds, in any case.")] = "",
-    label: Annotated[str | None, Query(max_length=200, description="Its label, or one of them.")] = None,
-    state: Annotated[State | None, Query(description="What has become of it.")] = None,
-    below: Annotated[Share, Query(description="The model's confidence is below this.")] = None,
-    above: Annotated[Share, Query(description="The model's confidence is above this.")] = None,
-    order: Annotated[
-        Literal["file", "confidence"], Query(description="As in the file, or unsure ones first.")
-    ] = "file",
-    after: Annotated[int, Query(ge=0, le=10**9, description="How many to pass over.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    text: Annotated[str, In(max_length=1_000, description="What its text holds, in any case.")] = "",
+    label: Annotated[str | None, In(max_length=200, description="Its label, or one of them.")] = None,
+    state: Annotated[State | None, In(description="What has become of it.")] = None,
+    below: Annotated[Share, In(description="The model's confidence is below this.")] = None,
+    above: Annotated[Share, In(description="The model's confidence is above this.")] = None,
+    order: Annotated[Order, In(description="As in the file, or unsure ones first.")] = "file",
+    after: Annotated[int, In(ge=0, le=10**9, description="How many to pass over.")] = 0,
+    limit: Annotated[int, In(ge=1, le=500)] = 50,
 ) -> Any:
     """Filters are joined by "and". They are plain values, never a language."""
-    return live.items(
-        text=text, label=label, state=state, below=below, above=above, order=order, after=after, limit=limit
-    )
+    return live.items(Query(text, label, state, below, above, order), after=after, limit=limit)
 
 
 @router.post(
@@ -58,7 +56,7 @@ async def add(
     request: Request,
     live: Here,
     *,
-    format: Annotated[Format | None, Query(description="Where the Content-Type does not tell.")] = None,
+    format: Annotated[Format | None, In(description="Where the Content-Type does not tell.")] = None,
     text: Column = None,
     id: Column = None,
 ) -> Any:
@@ -74,8 +72,8 @@ async def add(
 def similar(
     live: Here,
     id: Which,
-    n: Annotated[int, Query(ge=1, le=100)] = 10,
-    at_least: Annotated[float, Query(ge=0, le=1, description="1 is the same.")] = 0.9,
+    n: Annotated[int, In(ge=1, le=100)] = 10,
+    at_least: Annotated[float, In(ge=0, le=1, description="1 is the same.")] = 0.9,
 ) -> Any:
     """By their embeddings, the nearest first; none while they are not ready."""
     return live.similar(id, n, at_least)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
@@ -11,7 +11,7 @@ from tithe.service.state import Here
 
 router = APIRouter(prefix="/projects/{project}", tags=["model"])
 
-Version = Annotated[str, Query(min_length=1, max_length=100, description="A version of the model.")]
+Version = Annotated[int, Query(ge=0, description="A version of the model.")]
 
 
 @router.post("/predict", summary="What the model says of texts", response_model=PredictOut)
@@ -29,20 +29,16 @@ def versions(live: Here) -> Any:
 @router.get("/models/compare", summary="Two versions on the same items", response_model=ComparedOut)
 def compare(live: Here, a: Version, b: Version) -> Any:
     """On the audit items, with a paired test."""
-    return live.compare(_version(a), _version(b))
+    return live.compare(a, b)
 
 
 @router.post("/models/{version}/serve", status_code=204, summary="Use this version from now on")
-def serve(live: Here, version: Annotated[str, Path(description="A version, or `latest`.")]) -> None:
+def serve(live: Here, version: Annotated[int | Literal["latest"], Path(description="A version, or `latest`.")]) -> None:
     """A fixed version stays until another one is chosen; `latest` follows the training."""
-    live.serve(_version(version))
+    live.serve(None if version == "latest" else version)
 
 
 @router.get("/progress", summary="How good is it, and can I stop?")
 def progress(live: Here) -> dict[str, Any]:
     """The estimate on audit items with its interval, the learning curve, the gain to expect, and advice in words."""
     return live.progress()
-
-
-def _version(said: str) -> int | str:
-    return int(said) if said.isdecimal() and len(said) < 19 else said

@@ -63,7 +63,7 @@ def render(template: str, status: int = 200, **variables: Any) -> HTMLResponse:
 
 def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
     """A page with the common variables and `more`."""
-    live = here(request)
+    live: Live = request.app.state.live
     project = live.info()
     pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in _modules()]
     if page.more is not None:
