@@ -85,8 +85,8 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
                 links.append(link)
                 ready.set()
 
-            server = serving.Server(live, serving.claimed("127.0.0.1", 0), access, ready=began)
-            thread = threading.Thread(target=server.run, daemon=True)
+            server = serving.Server(live, serving.claimed("127.0.0.1", 0), access)
+            thread = threading.Thread(target=server.run, args=(began,), daemon=True)
             thread.start()
             assert ready.wait(30)
             stack.callback(thread.join, 20)

@@ -41,6 +41,19 @@ def secret_of(folder: Path) -> bytes:
     return new
 
 
+def check_token(token: str | None, *, public: bool) -> None:
+    """Raises ConfigError for a token that cannot stand in a header, and for none or a weak one at a public address."""
+    if token is not None and (not token.isascii() or not token.isprintable() or not token or " " in token):
+        raise ConfigError(f"a token is a word of ASCII letters, digits and signs; given {token!r}")
+    if public and token is None:
+        raise ConfigError(
+            "anybody on the network could open this address; give a token (--token or TITHE_TOKEN), "
+            "or leave --host out to serve this machine alone"
+        )
+    if public and len(token or "") < _SHORTEST:
+        raise ConfigError(f"the token of a public address needs {_SHORTEST} characters or more; make a longer one")
+
+
 class Access:
     """Knows a caller by cookie or bearer token. Threads may share it."""
 
@@ -51,8 +64,7 @@ class Access:
 
         Raises ConfigError for a token that cannot stand in a header.
         """
-        if token is not None and (not token.isascii() or not token.isprintable() or not token or " " in token):
-            raise ConfigError(f"a token is a word of ASCII letters, digits and signs; given {token!r}")
+        check_token(token, public=False)
         self._secret, self._token, self._annotator = secret, token, annotator
         self._clock = clock or steady_clock()
         self._link: str | None = None
@@ -61,14 +73,8 @@ class Access:
         self.cookie = f"tithe_{self._signed('name', '')[:12]}"
 
     def check(self, *, public: bool) -> None:
-        """Raises ConfigError where the address is public and the token is missing or weak."""
-        if public and self._token is None:
-            raise ConfigError(
-                "anybody on the network could open this address; give a token (--token or TITHE_TOKEN), "
-                "or leave --host out to serve this machine alone"
-            )
-        if public and len(self._token or "") < _SHORTEST:
-            raise ConfigError(f"the token of a public address needs {_SHORTEST} characters or more; make a longer one")
+        """Raises ConfigError where the token does not do for this kind of address."""
+        check_token(self._token, public=public)
 
     def link(self) -> str:
         """A new token that opens the page once; an earlier one is void."""

@@ -17,8 +17,11 @@ from tithe.errors import ConfigError, StoreError
 from tithe.service.access import Access, secret_of
 from tithe.service.app import create_app
 from tithe.service.live import Live
-from tithe.store import open_store
+from tithe.service.security import is_loopback
+from tithe.store import Project, open_store
 from tithe.store.folder import ProjectFolder
+
+__all__ = ["Server", "claimed", "is_loopback", "opened"]
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -70,16 +73,15 @@ def _why(error: OSError, host: str, port: int) -> str:
 class _Uvicorn(uvicorn.Server):
     """Uvicorn that says when it listens, ends open event streams, and leaves what to do after a signal to us."""
 
-    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None], ending: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready, self._ending = ready, ending
+    ready: Callable[[], None]
+    ending: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()
+        self.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._ending()
+        self.ending()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -106,15 +108,15 @@ class Server:
     Raises ConfigError where the address is public and has no token.
     """
 
-    def __init__(self, live: Live, at: socket.socket, access: Access, *, ready: Callable[[str], None]) -> None:
-        """At a `claimed` socket; `ready` is told the address to open."""
+    def __init__(self, live: Live, at: socket.socket, access: Access) -> None:
+        """At a `claimed` socket."""
         host, self.port = at.getsockname()[:2]
-        self._live, self._at, self._access, self._ready = live, at, access, ready
+        self._live, self._at, self._access = live, at, access
         shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
-        app = create_app(live, access=access, host=host)
+        self._app = create_app(live, access=access, host=host)
         config = uvicorn.Config(
-            app,
+            self._app,
             log_config=None,
             log_level="warning",
             access_log=False,  # the link's token stands in a path
@@ -124,10 +126,17 @@ class Server:
             timeout_graceful_shutdown=_GRACE_S,
             timeout_keep_alive=75,
         )
-        self._server = _Uvicorn(config, ready=self._began, ending=app.state.updates.close)
+        self._server = _Uvicorn(config)
 
-    def run(self) -> None:
-        """Serves, then ends what runs in the background."""
+    def run(self, ready: Callable[[str], None]) -> None:
+        """Serves, then ends what runs in the background. `ready` is told the address to open, once it answers."""
+
+        def began() -> None:
+            # Children start once the port answers, so that the page never waits for them.
+            threading.Thread(target=self._live.start, name="start", daemon=True).start()
+            ready(f"{self.url}/open?token={self._access.link()}")
+
+        self._server.ready, self._server.ending = began, self._app.state.updates.close
         try:
             self._server.run(sockets=[self._at])
         finally:
@@ -137,29 +146,26 @@ class Server:
         """Ends `run`, which is in another thread."""
         self._server.should_exit = True
 
-    def _began(self) -> None:
-        # Children start once the port answers, so that the page never waits for them.
-        threading.Thread(target=self._live.start, name="start", daemon=True).start()
-        self._ready(f"{self.url}/open?token={self._access.link()}")
 
-
-def serve_folder(
+@contextmanager
+def opened(
     folder: ProjectFolder,
     at: socket.socket,
     *,
-    token: str | None,
-    ready: Callable[[str], None],
+    token: str | None = None,
+    prepare: Callable[[Project], None] | None = None,
     cache: Path | None = None,
-) -> None:
-    """Serves the project of a folder until Ctrl-C; `ready` is told the address to open.
+) -> Iterator[Server]:
+    """A server of the project in a folder that the caller has locked; `prepare` sees the project before.
 
-    Raises:
-        LockedError: another server has it open.
-        StoreError: its database cannot be opened, or belongs to a newer tithe.
+    Raises StoreError where its database cannot be opened, belongs to a newer tithe or holds no project.
     """
-    with folder.locked(), closing(open_store(folder.url, fresh=False)) as store:
+    with closing(open_store(folder.url, fresh=False)) as store:
         ids = store.projects()
         if not ids:
             raise StoreError(f"the database of {folder.path} holds no project; restore a backup (tithe restore)")
-        live = Live(store.project(ids[0]), url=folder.url, folder=folder.path, cache=cache)
-        Server(live, at, Access(secret_of(folder.path), token=token), ready=ready).run()
+        project = store.project(ids[0])
+        if prepare is not None:
+            prepare(project)
+        live = Live(project, url=folder.url, folder=folder.path, cache=cache)
+        yield Server(live, at, Access(secret_of(folder.path), token=token))
