@@ -83,7 +83,9 @@ def make(path: Path, source: Source, *, guidelines: str = "", note: Note, tell: 
             with closing(open_store(folder.url)) as store:
                 settings = {"guidelines": guidelines}
                 told = _told(tell, items)
-                project = founding.found(store, project_id(path), task, items, name=path.name, settings=settings, told=told)
+                project = founding.found(
+                    store, project_id(path), task, items, name=path.name, settings=settings, told=told
+                )
                 project.configure({"source": said})
             part.replace(path)
         except BaseException:
@@ -98,7 +100,9 @@ def task_for(name: str, source: Source, items: Items) -> Task:
     """
     counts = Counter(one for label in items.gold or () if label is not None for one in names_in(label))
     if source.labels is None and not counts:
-        raise LabelError(f"{source.file} has no labels of its own; say which there are: --labels a,b,c or --labels-from FILE")
+        raise LabelError(
+            f"{source.file} has no labels of its own; say which there are: --labels a,b,c or --labels-from FILE"
+        )
     labels = tuple(sorted(counts)) if source.labels is None else source.labels
     if len(labels) > MOST_LABELS:
         raise LabelError(f"a project has {MOST_LABELS:,} labels at most; given {len(labels):,}")
@@ -121,7 +125,10 @@ def _answered(items: Items, source: Source, note: Note) -> Items:
     if count == len(items):
         note(f"{source.file}: every row has a label already; all are asked anew, without them")
         return replace(items, gold=None)
-    note(f"{source.file}: {count} of {len(items)} rows have a label and count as answered by 'file' (--ignore-labels: not)")
+    note(
+        f"{source.file}: {count} of {len(items)} rows have a label already and count as answered, by 'file'; "
+        "--ignore-labels asks them too"
+    )
     return items
 
 
@@ -142,9 +149,12 @@ def check(
         return
     snapshot, known = project.snapshot(), project.settings().get("source") or {}
     if source.task is not None and source.task != snapshot.task:
-        raise ConfigError(f"the project is of the task {snapshot.task!r}, and --task says {source.task!r}; leave it out")
+        raise ConfigError(
+            f"the project is of the task {snapshot.task!r}, and --task says {source.task!r}; leave it out"
+        )
     _check_labels(source.labels, known.get("labels"), snapshot.declared)
-    source = replace(source, **{name: getattr(source, name) or known.get(name) for name in ("text", "id", "label")})
+    text, id, label = (getattr(source, name) or known.get(name) for name in ("text", "id", "label"))
+    source = replace(source, text=text, id=id, label=label)
     said = source.said() | {"task": known.get("task"), "labels": known.get("labels")}
     if said == known and said["digest"]:
         return

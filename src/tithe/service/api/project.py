@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
+from tithe.data import format_for
 from tithe.errors import ConfigError, UnknownNameError
 from tithe.service.api.bodies import LabelsIn, ProjectOut, StatusOut, TroubleLong
 from tithe.service.state import Here, updates_of
@@ -102,17 +103,25 @@ def export(
     """One row an annotation, or with predictions one an item."""
     folder = TemporaryDirectory(prefix="tithe-")
     try:
-        done = live.export(format, with_predictions, Path(folder.name))
+        into = Path(folder.name) / f"{live.project.id}{_suffix(format)}"
+        done = live.export(format, into, with_predictions=with_predictions)
     except BaseException as error:
         folder.cleanup()
-        if isinstance(error, UnknownNameError):
+        if isinstance(error, UnknownNameError):  # no path but a value is wrong
             raise ConfigError(str(error)) from None
         raise
-    notes = json.dumps(done.notes)
     return FileResponse(
         done.path,
         media_type="application/octet-stream",
         filename=done.path.name,
-        headers={"Tithe-Notes": notes},
+        headers={"Tithe-Notes": json.dumps(done.notes)},
         background=BackgroundTask(folder.cleanup),
     )
+
+
+def _suffix(format: str) -> str:
+    """What the name of a file of this format ends in. Raises ConfigError for a format that is no single file."""
+    suffixes = format_for(Path(), format).suffixes
+    if not suffixes:
+        raise ConfigError(f"the format {format!r} is no single file; export it with `tithe export`")
+    return suffixes[0]

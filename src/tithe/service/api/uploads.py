@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tithe.service.live import Live
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "txt"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "txt", "conll"]
 """Those of the formats that cannot hide another file inside: no archives, nothing compressed but Parquet."""
 
 TYPES: dict[str, Format] = {
