@@ -43,14 +43,12 @@ class Served:
 
     def browser(self) -> httpx.Client:
         """A client that opened the link, as a browser does: a cookie, an origin, the page's CSRF token."""
-        client = httpx.Client(
-            base_url=self.api, headers={"Origin": self.url, "Sec-Fetch-Site": "same-origin"}, timeout=30
-        )
-        assert client.get(f"{self.url}/open?token={self.access.link()}").status_code == 200
-        session = self.access.session(client.cookies[self.access.cookie], None)
+        opened = httpx.get(f"{self.url}/open", params={"token": self.access.link()})
+        assert opened.status_code == 200
+        session = self.access.session(opened.cookies[self.access.cookie], None)
         assert session is not None
-        client.headers["X-CSRF-Token"] = session.csrf
-        return client
+        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": session.csrf}
+        return httpx.Client(base_url=self.api, headers=headers, cookies=dict(opened.cookies), timeout=30)
 
 
 Serve = Callable[..., Served]

@@ -204,7 +204,7 @@ class StatusOut(_Out):
     embedded: int
     queue: int
     trouble: TroubleOut | None
-    advice: str | None
+    advice: str | None = None
 
 
 class TroubleLong(_Out):

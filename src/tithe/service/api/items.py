@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Request
 from fastapi import Query as In
+from fastapi.responses import JSONResponse
 
 from tithe.service.api.bodies import AddedOut, FoundOut, FoundPage, ItemId, SimilarOut
 from tithe.service.api.uploads import TYPES, Columns, Format, added, format_of, stored
@@ -70,12 +71,15 @@ async def add(
 
 @router.get("/{id:path}/similar", summary="Items that say nearly the same", response_model=list[SimilarOut])
 def similar(
+    request: Request,
     live: Here,
     id: Which,
     n: Annotated[int, In(ge=1, le=100)] = 10,
     at_least: Annotated[float, In(ge=0, le=1, description="1 is the same.")] = 0.9,
 ) -> Any:
     """By their embeddings, the nearest first; none while they are not ready."""
+    if not request.scope["raw_path"].endswith(b"/similar"):  # "a%2Fsimilar": an id that ends like this
+        return JSONResponse(live.item(f"{id}/similar"))
     return live.similar(id, n, at_least)
 
 

@@ -73,8 +73,8 @@ def added(live: Live, path: Path, columns: Columns) -> dict[str, Any]:
         items = read_items(path, task=live.info()["task"], text=columns.text, id=columns.id)
     except TitheError as error:  # the file's name is ours and says nothing to who sent it
         raise type(error)(str(error).replace(str(path), "the body")) from None
-    count = live.add(replace(items, source="upload"))
-    return {"added": count, "notes": list(items.notes)}
+    live.add(replace(items, source="upload"))
+    return {"added": len(items), "notes": list(items.notes)}
 
 
 def check_unpacked(path: Path, most: int = _UNPACKED_MOST) -> None:
