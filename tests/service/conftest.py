@@ -1,94 +1,100 @@
-"""A small project of made texts, served for real: its own database, its own child processes."""
+"""A real server over a real project, and clients of it."""
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tithe.log import Answered
-from tithe.rng import stream
-from tithe.service.founding import found
+from tithe import registry
+from tithe.service import founding, serving
+from tithe.service.access import Access, secret_of
 from tithe.service.live import Live
-from tithe.store import Project, Store, open_store
-from tithe.tasks.choice import Choice
+from tithe.store import open_store
 from tithe.types import Items
 
-SOUP = ("soup", "bread", "cheese", "apple", "kitchen", "salt", "dinner", "spoon")
-SAIL = ("boat", "wind", "harbour", "rope", "wave", "anchor", "storm", "deck")
-QUICK = {"start": "lexical", "strategy": "margin"}
-"""Settings that need no encoder, so that the tests are quick."""
+TOKEN = "a-token-for-the-tests"
+TEXTS = [f"{word} number {n}" for n in range(10) for word in ("apple", "pear", "plum", "fig")]
 
 
-def made(count: int = 120, first: int = 0) -> tuple[Items, dict[str, str]]:
-    """Texts of two topics, and their labels by id."""
-    rng = stream(0, "made", first)
-    ids, texts, truth = [], [], {}
-    for row in range(first, first + count):
-        label = ("food", "sea")[int(rng.integers(2))]
-        words = rng.choice(SOUP if label == "food" else SAIL, 4).tolist()
-        ids.append(f"item-{row:04d}")
-        texts.append(f"the {words[0]} and the {words[1]} by a {words[2]} with {words[3]} {row}")
-        truth[ids[-1]] = label
-    return Items(ids, texts), truth
-
-
-def until(claim: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """What `claim` says, once it is true; fails when the time is over."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        if said := claim():
-            return said
-        time.sleep(0.05)
-    raise AssertionError(f"did not come true within {timeout_s:g} s")
-
-
+@dataclass(frozen=True)
 class Served:
-    """A project that is served, the truth of its items, and a person who answers by it."""
+    """A running server."""
 
-    def __init__(self, live: Live, truth: dict[str, str], store: Store) -> None:
-        self.live, self.truth, self.store = live, truth, store
+    url: str
+    link: str
+    live: Live
+    folder: Path
+    access: Access
 
     @property
-    def project(self) -> Project:
-        return self.live.project
+    def api(self) -> str:
+        return f"{self.url}/api/v1/projects/{self.live.info()['id']}"
 
-    def answer(self, count: int, annotator: str = "me") -> list[dict[str, Any]]:
-        """Answers so many items; what was shown."""
-        shown = []
-        for _ in range(count):
-            offer = self.live.next(annotator)
-            assert offer["items"], offer["reason"]
-            item = offer["items"][0]
-            shown.append(item)
-            self.live.submit(Answered(item["id"], self.truth[item["id"]], annotator, seconds=1.5))
-        return shown
+    def script(self) -> httpx.Client:
+        """A client with the bearer token."""
+        return httpx.Client(base_url=self.api, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
 
-    def learn(self, count: int = 30) -> list[dict[str, Any]]:
-        """Answers so many items and waits for the model of all of them."""
-        shown = self.answer(count)
-        self.live.background.refill()
-        until(lambda: self.live.status()["model"])
-        return shown
+    def browser(self) -> httpx.Client:
+        """A client that opened the link, as a browser does: a cookie, an origin, the page's CSRF token."""
+        opened = httpx.get(f"{self.url}/open", params={"token": self.access.link()})
+        assert opened.status_code == 200
+        session = self.access.session(opened.cookies[self.access.cookie], None)
+        assert session is not None
+        headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": session.csrf}
+        return httpx.Client(base_url=self.api, headers=headers, cookies=dict(opened.cookies), timeout=30)
 
 
-def open_live(folder: Path, **settings: Any) -> Served:
-    """The project of a folder, made if it is not there; not started."""
-    url = f"sqlite:///{folder}/tithe.sqlite"
-    items, truth = made()
-    store = open_store(url)
-    if "p" not in store.projects():
-        found(store, "p", Choice(("food", "sea")), items, name="made", settings=QUICK | settings)
-    live = Live(store.project("p"), url=url, folder=folder, cache=folder / "cache")
-    return Served(live, truth, store)
+Serve = Callable[..., Served]
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    one = open_live(tmp_path)
-    with one.live:
-        yield one
-    one.store.close()
+@pytest.fixture(scope="session")
+def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Serve]:
+    """Serves a new project: texts, labels, task."""
+    with ExitStack() as stack:
+
+        def serve(
+            texts: list[str] | Items = TEXTS,
+            labels: tuple[str, ...] = ("fruit", "tree"),
+            task: str = "choice",
+            **settings: Any,
+        ) -> Served:
+            folder = tmp_path_factory.mktemp("project")
+            url = f"sqlite:///{folder}/tithe.sqlite"
+            store = stack.enter_context(closing(open_store(url)))
+            items = texts if isinstance(texts, Items) else Items([f"i{n}" for n in range(len(texts))], texts)
+            kind = registry.build("tasks", task, labels=labels)
+            project = founding.found(store, "fruits", kind, items, settings={"start": "lexical", **settings})
+            live = Live(project, url=url, folder=folder, cache=cache)
+            access = Access(secret_of(folder), token=TOKEN)
+            return run(live, folder, access)
+
+        def run(live: Live, folder: Path, access: Access) -> Served:
+            links = list[str]()
+            ready = threading.Event()
+
+            def began(link: str) -> None:
+                links.append(link)
+                ready.set()
+
+            server = serving.Server(live, serving.claimed("127.0.0.1", 0), access)
+            thread = threading.Thread(target=server.run, args=(began,), daemon=True)
+            thread.start()
+            assert ready.wait(30)
+            stack.callback(thread.join, 20)
+            stack.callback(server.stop)
+            return Served(server.url, links[0], live, folder, access)
+
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def fruits(serve_project: Serve) -> Served:
+    """One server that tests share; they leave it able to go on."""
+    return serve_project()

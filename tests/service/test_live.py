@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.service.made_project import Served, made, open_live, until
 
-from tests.service.conftest import Served, made, open_live, until
 from tithe.errors import ConfigError, ConflictError, DataError, LabelError, UnknownItemError, UnknownNameError
 from tithe.log import Answered, Asked, Published
 from tithe.service.search import Query
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    one = open_live(tmp_path)
+    with one.live:
+        yield one
+    one.store.close()
 
 
 def test_the_first_question_comes_before_anything_is_embedded(tmp_path: Path) -> None:
@@ -163,7 +172,7 @@ def test_predictions_have_labels_confidence_and_scores(served: Served) -> None:
         assert one["confidence"] == max(one["scores"].values())
     some = served.live.predict(["soup"], labels=["sea"])["predictions"][0]
     assert set(some["scores"]) == {"sea"}
-    with pytest.raises(UnknownNameError, match="no label 'se'.*sea"):
+    with pytest.raises(UnknownNameError, match=r"no label 'se'.*sea"):
         served.live.predict(["soup"], labels=["se"])
 
 
