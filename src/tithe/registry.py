@@ -27,6 +27,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "None": (type(None),),
 }
+_SWITCHES = {"true": "True", "false": "False"}
 _SPEC = re.compile(r"^(?P<name>[^()]+?)\s*(?:\((?P<settings>.*)\))?$", re.DOTALL)
 
 
@@ -136,7 +137,7 @@ def _read(spec: str) -> _Spec:
         if key.strip() in settings:
             raise ConfigError(f"the setting {key.strip()!r} stands twice in {spec!r}; give it once")
         try:
-            settings[key.strip()] = ast.literal_eval(value.strip())
+            settings[key.strip()] = ast.literal_eval(_SWITCHES.get(value.strip(), value.strip()))
         except (ValueError, SyntaxError):
             settings[key.strip()] = value.strip()  # a bare word is a string
     return _Spec(match["name"].strip(), first, settings)

@@ -7,11 +7,13 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from tithe.data import Table
 from tithe.data.files import decoded, replacing_text
+from tithe.data.sentences import tagged_sentences
 from tithe.errors import ConfigError, DataError
+from tithe.tasks.tags import Misfit
 
 _BLANKS = re.compile(r"[ \t]+")
 _DOCUMENT = "-DOCSTART-"
@@ -27,7 +29,10 @@ class Conll:
 
     token: int = 0
     tag: int = -1
+    misfit: Misfit = "error"
+    """What becomes of spans that cut a token, overlap or cover none, when texts with spans are written."""
     suffixes: tuple[str, ...] = (".conll", ".bio", ".iob", ".iob2")
+    annotations: ClassVar[bool] = True
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:
         """The columns `tokens`, `tags` and `column 2`, ...; `columns` gives other names, `tokens` among them.
@@ -88,11 +93,15 @@ class Conll:
         return named
 
     def write(self, path: Path, table: Table) -> tuple[str, ...]:
-        """Writes the columns `tokens` and, where they are there, others of lists and `tags` last.
+        """Writes the columns `tokens` and, where they are there, others of lists and `tags` last; or texts with spans.
 
-        Blanks part the columns, tabs where a token holds a blank. -DOCSTART- lines part the documents of a column
-        `doc`. Raises DataError for a token that no line can hold, and for columns that are not of one length.
+        The tokens of a text are those of its column `tokens` (pairs of offsets), else those of `tithe.tokens`; its tags
+        are IOB2. Blanks part the columns, tabs where a token holds a blank. -DOCSTART- lines part the documents of a
+        column `doc`. Raises DataError for a token that no line can hold, and for columns that are not of one length.
         """
+        notes: tuple[str, ...] = ()
+        if "text" in table.columns and "tags" not in table.columns and {"label", "labels", "spans"} & {*table.columns}:
+            table, notes = tagged_sentences(path, table, self.misfit)
         lists = [name for name in table.columns if _all_lists(table.columns[name]) and name != "tags"]
         if "tokens" not in lists:
             raise DataError(f"cannot write {path}: CoNLL needs a column 'tokens' of lists, and it is not there")
@@ -110,7 +119,7 @@ class Conll:
                 if docs is not None and (at == 0 or docs[at] != docs[at - 1]):
                     file.write(f"{fill}\n\n")
                 _write_sentence(file, path, table.lines[at], mark, [_list(cells) for cells in row])
-        return ()
+        return notes
 
 
 def _write_sentence(file: TextIO, path: Path, line: int, mark: str, columns: Sequence[Sequence[object]]) -> None:
