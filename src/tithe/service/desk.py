@@ -26,7 +26,7 @@ from tithe.store.leases import Lease
 from tithe.tasks import Task, check_inside
 from tithe.tasks.spans import Spans
 from tithe.tokens import tokenise
-from tithe.types import Items
+from tithe.types import Item, Items, Label, names_in
 
 LEASE_S = 600.0
 """How long an item is kept for somebody; an open page renews it."""
@@ -263,13 +263,23 @@ class Desk:
         snapshot = self.snapshot()
         item = snapshot.items[self.row(snapshot.items, answer.item)]
         if answer.label is not None:
-            label = called(answer.label, snapshot.renames) or answer.label  # from a page that was open meanwhile
-            answer = replace(answer, label=check_inside(self.task(snapshot).check(label), item))
+            answer = replace(answer, label=self._said(answer.label, snapshot, item))
         if answer.proposal is None:
             answer = replace(answer, proposal=self._shown.get(answer.item))
         number = self.project.submit(answer, key)
         self.bell.ring()
         return number
+
+    def _said(self, label: Label, snapshot: Snapshot, item: Item) -> Label:
+        """A label in its own form, once it is checked. Names given up stay: the log knows what they are called now.
+
+        So an answer that is sent again, after a rename and with the same key, is the same answer.
+        """
+        now = called(label, snapshot.renames)
+        checked = check_inside(self.task(snapshot).check(label if now is None else now), item)
+        if not names_in(label) & snapshot.renames.keys():
+            return checked
+        return tuple(sorted(label)) if isinstance(label, tuple) else label
 
     def undo(self, annotation: int, annotator: str, key: str | None = None) -> int:
         """Takes an answer back; the number of the event that says so. Raises ConflictError where it does not stand."""
