@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tithe.errors import ConfigError, ConflictError, DataError, MissingExtraError, StoreError, TitheError
-from tithe.log import Added, Answered, Asked, Drawn, Event, Log, Published, Snapshot, Withdrawn
-from tithe.store import migrate
+from tithe.log import Added, Answered, Asked, Drawn, Event, Log, Published, Renamed, Snapshot, Withdrawn
+from tithe.store import migrate, names
 from tithe.store.rows import EventRow, decode
 from tithe.store.sql import SQLStore
 from tithe.store.tables import METADATA, events, items, projects, standing
@@ -373,3 +373,20 @@ def test_answers_wait_for_the_disk_and_leases_do_not(open_at: Callable[..., SQLS
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_names_are_read_once_and_renames_of_another_process_are_seen(
+    open_at: Callable[..., SQLStore], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = open_at(url), open_at(url)
+    project = mine.create("p", "choice", ("x", "y"))
+    project.add([Items(["a", "b"], ["1", "2"])])
+    project.submit(Answered("a", "x"))
+    decoded: list[str] = []
+    monkeypatch.setattr(names, "decode", lambda row: decoded.append(row.kind) or decode(row))
+    assert [one.answer.label for one in project.annotations()] == ["x"]
+    assert other.project("p").append(Renamed("x", "z")) == 4
+    project.submit(Answered("b", "x"))
+    for _ in range(2):
+        assert [one.answer.label for one in project.annotations()] == ["z", "z"]
+    assert decoded == ["declared", "renamed"]

@@ -13,7 +13,7 @@ from tithe.errors import ConflictError
 from tithe.log import Answered, Event, Withdrawn
 from tithe.store.database import Database
 from tithe.store.kept import locked, record, require_item
-from tithe.store.names import NamesOfNow
+from tithe.store.names import NameReader, NamesOfNow
 from tithe.store.rows import EventRow, decode, encode, storable, to_json
 from tithe.store.tables import events, items, keys, standing
 
@@ -39,6 +39,7 @@ class Answers:
     def __init__(self, database: Database, project: int) -> None:
         """Of the project with this key."""
         self._database, self._key = database, project
+        self._names = NameReader(project)
 
     def submit(self, answer: Answered, key: str | None = None) -> int:
         """Keeps an answer; its position is the annotation's number. An answer without a lease is kept as well.
@@ -72,7 +73,7 @@ class Answers:
             before = None if last.replaces is None else self._answer(connection, last.replaces)
             back: Answered | Withdrawn = Withdrawn(last.item, annotator, annotation)
             if before is not None and (before.item, before.annotator) == (last.item, annotator):
-                names = NamesOfNow.read(connection, self._key)  # a name given up may mean another label by now
+                names = self._names.now(connection)  # a name given up may mean another label by now
                 back = replace(before, label=names.of(before.label, last.replaces or 0), replaces=annotation)
             return self._record(connection, here, back, key, asked)
 
@@ -82,7 +83,7 @@ class Answers:
         All labels have the names of when the first page was read.
         """
         with self._database.reading() as connection:
-            names = NamesOfNow.read(connection, self._key)
+            names = self._names.now(connection)
         while True:
             with self._database.reading() as connection:
                 page = self._page(connection, after, standing_only, names)

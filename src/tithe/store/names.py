@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from tithe.log import Declared, Renamed
 from tithe.naming import Names, called
 from tithe.store.rows import EventRow, decode
-from tithe.store.tables import events
+from tithe.store.tables import events, projects
 from tithe.types import Label
 
 if TYPE_CHECKING:
@@ -46,17 +47,34 @@ class NamesOfNow:
                 later[event.old] = later.get(event.new, event.new)
         self._now.reverse()
 
-    @classmethod
-    def read(cls, connection: Connection, project: int) -> NamesOfNow:
-        """Those of a project. Cost: the declarations and renames of its log."""
-        own = sa.select(events).where(events.c.project == project, events.c.kind.in_(("declared", "renamed")))
-        found = []
-        for row in connection.execute(own.order_by(events.c.position)):
-            event = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
-            if isinstance(event, Declared | Renamed):
-                found.append((row.position, event))
-        return cls(found)
-
     def of(self, label: Label | None, position: int) -> Label | None:
         """What the label of the answer at this position is called now."""
         return called(label, self._now[bisect_left(self._positions, position)])
+
+
+class NameReader:
+    """Reads what changed the names of a project's labels; each process reads each event once."""
+
+    def __init__(self, project: int) -> None:
+        """Of the project with this key."""
+        self._key = project
+        self._read = 0
+        self._changes: list[tuple[int, Declared | Renamed]] = []
+        self._names = NamesOfNow(())
+        self._guard = Lock()
+
+    def now(self, connection: Connection) -> NamesOfNow:
+        """The names of now. Cost: a look at the new events; all of them at the first call."""
+        e = events.c
+        with self._guard:
+            last = connection.scalar(sa.select(projects.c.position).where(projects.c.key == self._key)) or 0
+            new = sa.select(events).where(e.project == self._key, e.position > self._read, e.position <= last)
+            before = len(self._changes)
+            for row in connection.execute(new.where(e.kind.in_(("declared", "renamed"))).order_by(e.position)):
+                event = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
+                if isinstance(event, Declared | Renamed):
+                    self._changes.append((row.position, event))
+            self._read = max(self._read, last)
+            if len(self._changes) > before:
+                self._names = NamesOfNow(self._changes)
+            return self._names
