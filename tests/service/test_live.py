@@ -7,74 +7,110 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from tests.service.made_project import Served, made, open_live, until
 
 from tithe.errors import ConfigError, ConflictError, DataError, LabelError, UnknownItemError, UnknownNameError
 from tithe.log import Answered, Asked, Published
+from tithe.loop.replay import replay
+from tithe.loop.workshop import Workshop
 from tithe.service.search import Query
+from tithe.views import ViewStore
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[Served]:
+    """A project in which nothing goes on in the background: questions are drawn."""
+    one = open_live(tmp_path)
+    yield one
+    one.live.close()
+    one.store.close()
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
+    """A project of the test's own."""
     one = open_live(tmp_path)
     with one.live:
         yield one
     one.store.close()
 
 
-def test_the_first_question_comes_before_anything_is_embedded(tmp_path: Path) -> None:
-    one = open_live(tmp_path)
-    began = time.perf_counter()
-    offer = one.live.next("me")  # not even started
-    assert time.perf_counter() - began < 1
-    assert offer["items"][0]["text"]
-    assert offer["items"][0]["suggestion"] is None
-    assert one.live.status()["model"] is None
+class Learned(NamedTuple):
+    """A project that tests share, which they only look at: 40 items were answered after 10 at random."""
+
+    served: Served
+    shown: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learned]:
+    one = open_live(tmp_path_factory.mktemp("learned"))
+    with one.live:
+        shown = one.learn(20) + one.answer(20)
+        one.live.background.refill()
+        until(lambda: one.live.status()["embedded"] == 120)
+        yield Learned(one, shown)
     one.store.close()
 
 
-def test_answers_make_a_model_whose_suggestions_are_right(served: Served) -> None:
-    served.learn(30)
-    shown = served.answer(20)
-    suggested = [one for one in shown if one["suggestion"] is not None]
+def test_the_first_question_comes_before_anything_is_embedded(still: Served) -> None:
+    began = time.perf_counter()
+    offer = still.live.next("me")
+    assert time.perf_counter() - began < 1
+    assert offer["items"][0]["text"]
+    assert offer["items"][0]["suggestion"] is None
+    assert still.live.status()["model"] is None
+
+
+def test_answers_make_a_model_whose_suggestions_are_right(learned: Learned) -> None:
+    served, shown = learned
+    suggested = [one for one in shown[20:] if one["suggestion"] is not None]
     assert len(suggested) >= 8
     right = sum(one["suggestion"]["label"] == served.truth[one["id"]] for one in suggested)
     assert right >= 0.7 * len(suggested)
     status = served.live.status()
-    assert status["model"]["labels"] <= status["labelled"] == 50
+    assert status["model"]["labels"] <= status["labelled"] == 40
     assert status["trouble"] is None
 
 
-def test_audit_items_are_asked_without_a_suggestion_and_never_train(served: Served) -> None:
-    shown = served.learn(30) + served.answer(20)
+def test_audit_items_are_asked_without_a_suggestion_and_never_train(learned: Learned) -> None:
+    served, shown = learned
     audit = served.project.snapshot().audit
     asked = [one for one in shown if one["id"] in audit]
     assert len(asked) >= 5
     assert all(one["suggestion"] is None and one["audit"] for one in asked)
     latest = served.live.background.latest
     assert latest is not None
-    assert latest.labelled <= 50 - len(asked)
+    assert latest.labelled == 40 - len(asked)
     assert set(latest.audit) == set(audit)
 
 
-def test_nothing_is_asked_twice_and_the_log_says_why_each_was_asked(served: Served) -> None:
-    shown = [one["id"] for one in served.learn(30) + served.answer(30)]
+def test_nothing_is_asked_twice_and_the_log_says_why_each_was_asked(learned: Learned) -> None:
+    shown = [one["id"] for one in learned.shown]
     assert len(set(shown)) == len(shown)
-    asked = [event for event in served.project.events() if isinstance(event, Asked)]
+    asked = [event for event in learned.served.project.events() if isinstance(event, Asked)]
     assert [event.ids[0] for event in asked] == shown
     assert {event.strategy for event in asked} == {"margin", "audit"}
     assert all(event.n and event.start == "lexical" for event in asked if event.strategy == "margin")
 
 
-def test_an_item_is_kept_for_the_one_who_has_it(served: Served) -> None:
-    mine = served.live.next("me", 2)["items"]
-    theirs = served.live.next("you", 2)["items"]
+def test_every_question_is_one_that_propose_asks_again(learned: Learned) -> None:
+    rounds = replay(learned.served.project, workshop=Workshop(ViewStore()))
+    assert sum(len(one.shown) for one in rounds) == sum(not one["audit"] for one in learned.shown)
+    assert len(rounds) >= 3
+    assert not [one for one in rounds if one.trouble or one.strangers]
+
+
+def test_an_item_is_kept_for_the_one_who_has_it(still: Served) -> None:
+    mine = still.live.next("me", 2)["items"]
+    theirs = still.live.next("you", 2)["items"]
     assert not {one["id"] for one in mine} & {one["id"] for one in theirs}
-    assert [one["id"] for one in served.live.next("me", 2)["items"]] == [one["id"] for one in mine]  # after a reload
-    served.live.release("me")
-    again = served.live.next("you", 4)["items"]
+    assert [one["id"] for one in still.live.next("me", 2)["items"]] == [one["id"] for one in mine]  # after a reload
+    still.live.release("me")
+    again = still.live.next("you", 4)["items"]
     assert {one["id"] for one in mine} <= {one["id"] for one in again}  # shown, left, and free again: first of all
 
 
@@ -161,19 +197,24 @@ def test_a_version_that_is_no_longer_on_the_disk_is_fitted_again(served: Served)
     assert served.live.predict(texts, old) == before
 
 
-def test_predictions_have_labels_confidence_and_scores(served: Served) -> None:
-    with pytest.raises(ConfigError, match="no model yet"):
-        served.live.predict(["x"])
-    served.learn(40)
-    said = served.live.predict(["the soup and the bread", "an anchor on the deck"])["predictions"]
+def test_predictions_have_labels_confidence_and_scores(learned: Learned) -> None:
+    live = learned.served.live
+    said = live.predict(["the soup and the bread", "an anchor on the deck"])["predictions"]
     assert [one["label"] for one in said] == ["food", "sea"]
     for one in said:
         assert sum(one["scores"].values()) == pytest.approx(1, abs=1e-3)
         assert one["confidence"] == max(one["scores"].values())
-    some = served.live.predict(["soup"], labels=["sea"])["predictions"][0]
+    some = live.predict(["soup"], labels=["sea"])["predictions"][0]
     assert set(some["scores"]) == {"sea"}
     with pytest.raises(UnknownNameError, match=r"no label 'se'.*sea"):
-        served.live.predict(["soup"], labels=["se"])
+        live.predict(["soup"], labels=["se"])
+
+
+def test_before_there_is_a_model_everybody_is_told(still: Served) -> None:
+    with pytest.raises(ConfigError, match="no model yet"):
+        still.live.predict(["x"])
+    assert still.live.progress()["estimates"] == []
+    assert still.live.models() == []
 
 
 def test_labels_are_added_renamed_and_merged_while_labelling(served: Served) -> None:
@@ -215,46 +256,45 @@ def test_an_empty_queue_says_why(served: Served) -> None:
     assert served.live.next("me") == {"items": [], "reason": "all 120 items are answered"}
 
 
-def test_the_last_items_are_with_others(served: Served) -> None:
-    held = served.live.next("you", 100)["items"] + served.live.next("them", 100)["items"]
+def test_the_last_items_are_with_others(still: Served) -> None:
+    held = still.live.next("you", 100)["items"] + still.live.next("them", 100)["items"]
     assert len(held) == 120
-    assert "with others until" in served.live.next("me")["reason"]
+    assert "with others until" in still.live.next("me")["reason"]
 
 
-def test_what_is_sent_twice_counts_once(served: Served) -> None:
-    item = served.live.next("me")["items"][0]["id"]
-    first = served.live.submit(Answered(item, "sea"), key="one")
-    assert served.live.submit(Answered(item, "sea"), key="one") == first
+def test_what_is_sent_twice_counts_once(still: Served) -> None:
+    item = still.live.next("me")["items"][0]["id"]
+    first = still.live.submit(Answered(item, "sea"), key="one")
+    assert still.live.submit(Answered(item, "sea"), key="one") == first
     with pytest.raises(ConflictError):
-        served.live.submit(Answered(item, "food"), key="one")
+        still.live.submit(Answered(item, "food"), key="one")
 
 
-def test_bad_answers_are_refused_and_late_ones_kept(served: Served) -> None:
-    item = served.live.next("me")["items"][0]["id"]
+def test_bad_answers_are_refused_and_late_ones_kept(still: Served) -> None:
+    item = still.live.next("me")["items"][0]["id"]
     with pytest.raises(LabelError, match="see"):
-        served.live.submit(Answered(item, "see"))
+        still.live.submit(Answered(item, "see"))
     with pytest.raises(UnknownItemError):
-        served.live.submit(Answered("nowhere", "sea"))
-    served.live.release("me")
-    other = served.live.next("you")["items"][0]["id"]
+        still.live.submit(Answered("nowhere", "sea"))
+    still.live.release("me")
+    other = still.live.next("you")["items"][0]["id"]
     assert other == item
-    served.live.submit(Answered(item, "sea", "me"))  # its lease is somebody else's now
-    assert served.project.snapshot().answers[item]["me"].label == "sea"
+    still.live.submit(Answered(item, "sea", "me"))  # its lease is somebody else's now
+    assert still.project.snapshot().answers[item]["me"].label == "sea"
 
 
-def test_undo_brings_the_item_back(served: Served) -> None:
-    item = served.live.next("me")["items"][0]["id"]
-    number = served.live.submit(Answered(item, "sea"))
-    assert served.live.history("me")[0]["standing"]
-    served.live.undo(number, "me")
-    assert item not in served.project.snapshot().labels
-    assert not served.live.history("me")[0]["standing"]
-    assert served.live.next("me", item=item)["items"][0]["id"] == item
+def test_undo_brings_the_item_back(still: Served) -> None:
+    item = still.live.next("me")["items"][0]["id"]
+    number = still.live.submit(Answered(item, "sea"))
+    assert still.live.history("me")[0]["standing"]
+    still.live.undo(number, "me")
+    assert item not in still.project.snapshot().labels
+    assert not still.live.history("me")[0]["standing"]
+    assert still.live.next("me", item=item)["items"][0]["id"] == item
 
 
-def test_items_are_found_by_text_label_state_and_confidence(served: Served) -> None:
-    served.learn(40)
-    until(lambda: served.live.status()["embedded"] == 120)
+def test_items_are_found_by_text_label_state_and_confidence(learned: Learned) -> None:
+    served = learned.served
     boats = served.live.items(Query(text="BOAT"), limit=200)
     assert boats["count"] == len(boats["items"]) > 0
     assert all("boat" in one["text"] for one in boats["items"])
@@ -274,18 +314,16 @@ def test_items_are_found_by_text_label_state_and_confidence(served: Served) -> N
     assert page["more"]
 
 
-def test_items_nobody_answered_in_the_audit_show_no_guess(served: Served) -> None:
-    served.learn(30)
-    until(lambda: served.live.status()["embedded"] == 120)
+def test_items_nobody_answered_in_the_audit_show_no_guess(learned: Learned) -> None:
+    served = learned.served
     found = served.live.items(Query(state="audit", order="confidence"), limit=200)["items"]
     assert {one["suggestion"] is None for one in found if one["state"] == "open"} == {True}
 
 
-def test_export_holds_every_item_once_by_person_or_model(served: Served, tmp_path: Path) -> None:
+def test_export_holds_every_item_once_by_person_or_model(learned: Learned, tmp_path: Path) -> None:
+    served = learned.served
     import json
 
-    served.learn(40)
-    until(lambda: served.live.status()["embedded"] == 120)
     done = served.live.export("jsonl", tmp_path / "out.jsonl", with_predictions=True)
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert done.rows == len(rows) == len({row["id"] for row in rows}) == 120
@@ -295,10 +333,8 @@ def test_export_holds_every_item_once_by_person_or_model(served: Served, tmp_pat
     assert sum(row["label"] == served.truth[row["id"]] for row in guessed) >= 0.8 * 80
 
 
-def test_how_good_it_is_comes_with_an_interval(served: Served) -> None:
-    before = served.live.progress()
-    assert before["estimates"] == []
-    served.learn(40)
+def test_how_good_it_is_comes_with_an_interval(learned: Learned) -> None:
+    served = learned.served
     found = served.live.progress()
     assert found["labelled"] == 40
     assert sum(found["counts"].values()) == 40
@@ -318,7 +354,7 @@ def test_changing_how_it_learns_takes_effect(served: Served) -> None:
     assert all(one["suggestion"] is None for one in served.live.next("me", 3)["items"])
 
 
-def test_watchers_hear_of_changes(served: Served) -> None:
-    seen = served.live.wait(-1, 0)
-    served.answer(1)
-    assert served.live.wait(seen, 10) > seen
+def test_watchers_hear_of_changes(still: Served) -> None:
+    seen = still.live.wait(-1, 0)
+    still.answer(1)
+    assert still.live.wait(seen, 10) > seen

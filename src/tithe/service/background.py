@@ -119,7 +119,9 @@ class Background:
         self._staging.set()
 
     def refill(self) -> None:
-        """Has a round made and waits for it, twenty seconds at most."""
+        """Has a round made and waits for it, twenty seconds at most; nothing where nobody would make it."""
+        if not self._threads[0].is_alive():
+            return
         with self._wake:
             self._wanted += 1
             number = self._wanted

@@ -264,8 +264,6 @@ class Desk:
         item = snapshot.items[self.row(snapshot.items, answer.item)]
         if answer.label is not None:
             answer = replace(answer, label=self._said(answer.label, snapshot, item))
-        if answer.proposal is None:
-            answer = replace(answer, proposal=self._shown.get(answer.item))
         number = self.project.submit(answer, key)
         self.bell.ring()
         return number

@@ -182,7 +182,7 @@ class Learner:
         """The ids of the items most like one, with the cosine of their embeddings; none while it is not embedded."""
         settings, snapshot = Settings.of(self.project.settings()), self.project.snapshot()
         window = self.workshop.window(snapshot)
-        start = self.workshop.start(settings.start, window) if len(window) else None
+        start = self.workshop.start(settings.start, self.workshop.learned_from(snapshot)) if len(window) else None
         rows = {one: row for row, one in enumerate(window.ids)}
         if start is None or id not in rows or "embeddings" not in start.provides:
             return []
