@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from tithe.errors import ConfigError, StoreError
+from tithe.errors import ConfigError
 from tithe.service.access import Access, secret_of
 from tithe.service.app import create_app
 from tithe.service.live import Live
+from tithe.service.making import only_project
 from tithe.service.security import is_loopback
 from tithe.store import Project, open_store
 from tithe.store.folder import ProjectFolder
@@ -161,10 +162,7 @@ def opened(
     Raises StoreError where its database cannot be opened, belongs to a newer tithe or holds no project.
     """
     with closing(open_store(folder.url, fresh=False)) as store:
-        ids = store.projects()
-        if not ids:
-            raise StoreError(f"the database of {folder.path} holds no project; restore a backup (tithe restore)")
-        project = store.project(ids[0])
+        project = only_project(store, folder)
         if prepare is not None:
             prepare(project)
         live = Live(project, url=folder.url, folder=folder.path, cache=cache)
