@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -58,22 +57,12 @@ def export_file(
     """
     from tithe.cli.show import note, progress
     from tithe.data import format_for
-    from tithe.service.live import Live
-    from tithe.service.making import only_project
-    from tithe.store import open_store
+    from tithe.service.outgoing import export_folder
     from tithe.store.folder import ProjectFolder
 
     format_for(out, format)  # a suffix that cannot be written is told now, not after the work
-    folder = ProjectFolder(project)
-    with closing(open_store(folder.url, fresh=False)) as store, progress() as tell:
-        live = Live(only_project(store, folder), url=folder.url, folder=folder.path)
-        with closing(live), ThreadPoolExecutor(1) as one:
-            running, seen = one.submit(live.export, format, out, with_predictions=with_predictions), 0
-            while not running.done():
-                seen = live.wait(seen, 0.2)
-                if live.background.progress:
-                    tell(live.background.detail, *live.background.progress)
-            done = running.result()
+    with progress() as tell:
+        done = export_folder(ProjectFolder(project), out, format=format, with_predictions=with_predictions, tell=tell)
     for line in done.notes:
         note(f"{out}: {line}")
     typer.echo(f"exported: {done.rows:,} rows to {done.path}")
