@@ -115,9 +115,9 @@ class Server:
         self._live, self._at, self._access = live, at, access
         shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
-        self._app = create_app(live, access=access, host=host)
+        self.app = create_app(live, access=access, host=host)
         config = uvicorn.Config(
-            self._app,
+            self.app,
             log_config=None,
             log_level="warning",
             access_log=False,  # the link's token stands in a path
@@ -137,7 +137,7 @@ class Server:
             threading.Thread(target=self._live.start, name="start", daemon=True).start()
             ready(f"{self.url}/open?token={self._access.link()}")
 
-        self._server.ready, self._server.ending = began, self._app.state.updates.close
+        self._server.ready, self._server.ending = began, self.app.state.updates.close
         try:
             self._server.run(sockets=[self._at])
         finally:
