@@ -31,6 +31,10 @@ COMMANDS = (
     "profile",
     "backup",
     "restore",
+    "label",
+    "import",
+    "export",
+    "replay",
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tithe import registry
 from tithe.service import founding, serving
@@ -32,6 +33,15 @@ class Served:
     live: Live
     folder: Path
     access: Access
+    server: serving.Server
+
+    @property
+    def app(self) -> FastAPI:
+        return self.server.app
+
+    def stop(self) -> None:
+        """Ends the server; the fixture waits for it."""
+        self.server.stop()
 
     @property
     def api(self) -> str:
@@ -89,7 +99,7 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
             assert ready.wait(30)
             stack.callback(thread.join, 20)
             stack.callback(server.stop)
-            return Served(server.url, links[0], live, folder, access)
+            return Served(server.url, links[0], live, folder, access, server)
 
         yield serve
 

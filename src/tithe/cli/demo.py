@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    serve: Annotated[bool, typer.Option(help="Open the labelling page afterwards (not there yet).")] = True,
+    serve: Annotated[bool, typer.Option(help="Open the labelling page afterwards (in a terminal).")] = True,
     out: Annotated[Path, typer.Option(help="A folder for the results.")] = Path("demo"),
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 10,
     cache: Cache = None,
@@ -63,5 +63,12 @@ def demo(
 
         results = simulate(plan, out, cache=cache, notes=note, on_step=on_step)
     print_results(results, out)
-    if serve:
-        typer.echo("The labelling page is not part of this version yet; the demo ends here.")
+    labels = Path(f"{out}-labels")
+    if serve and console.is_terminal:
+        from tithe.cli.serving import Door, label_project
+        from tithe.service.making import Source
+
+        typer.echo("Now label the same messages yourself, and watch each answer make the next question better.")
+        label_project(labels, Source(path("train")), Door())
+    else:
+        typer.echo(f"Label them yourself: tithe label {path('train')} --project {labels}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,33 +46,14 @@ def label_file(
 
     Example: tithe label messages.csv --task choice --labels question,praise,complaint
     """
-    from tithe.cli.serving import run
-    from tithe.cli.show import note, progress
+    from tithe.cli.serving import Door, label_project
     from tithe.errors import ConfigError
-    from tithe.service import making, serving
-    from tithe.service.access import check_token
-    from tithe.store.folder import ProjectFolder
+    from tithe.service import making
 
     if file is None and project is None:
         raise ConfigError("give a FILE to label, or the folder of a project: tithe label --project DIR")
-    check_token(token, public=not serving.is_loopback(host))
-    path = project or Path(making.folder_name(str(file)))
-    is_new = not (path / "project.toml").exists()
-    if file is None and is_new:
-        raise ConfigError(f"there is no project in {path}; give a FILE to make one of")
     said = making.guidelines_in(guidelines or [])
     asked = making.labels_asked(labels, labels_from, task or "choice")
     source = None if file is None else making.Source(file, task, asked, text, id, label, ignore_labels)
-    with ExitStack() as stack:
-        if not is_new:
-            folder = ProjectFolder(path)
-            stack.enter_context(folder.locked())
-        at = stack.enter_context(closing(serving.claimed(host, port)))
-        with progress() as tell:
-            if is_new and source is not None:
-                making.make(path, source, guidelines=said, note=note, tell=tell)
-                folder = ProjectFolder(path)
-                stack.enter_context(folder.locked())
-            prepare = partial(making.check, source=source, guidelines=said, add=add, note=note, tell=tell)
-            server = stack.enter_context(serving.opened(folder, at, token=token, prepare=None if is_new else prepare))
-        run(server, path, browser=browser)
+    path = project or Path(making.folder_name(str(file)))
+    label_project(path, source, Door(host, port, token, browser), guidelines=said, add=add)

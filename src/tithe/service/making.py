@@ -17,10 +17,10 @@ import numpy as np
 from tithe import registry
 from tithe.data.files import clear_errors, decoded
 from tithe.data.reading import read_items
-from tithe.errors import ConfigError, DataError, LabelError
+from tithe.errors import ConfigError, DataError, LabelError, StoreError
 from tithe.service import founding
 from tithe.service.live import MOST_LABELS
-from tithe.store import Project, open_store
+from tithe.store import Project, Store, open_store
 from tithe.store.folder import ProjectFolder
 from tithe.tasks import Task
 from tithe.types import Items, names_in
@@ -169,13 +169,40 @@ def check(
             "and without FILE the project goes on as it is"
         )
     if changes.new:
-        new = set(changes.new)
-        rows = [row for row, one in enumerate(items.ids) if one in new]
-        more = _answered(items.take(np.array(rows)), source, note)
-        task_for(snapshot.task, replace(source, labels=snapshot.declared), more)
-        founding.add(project, more, _told(tell, more))
-        note(f"{source.file}: {len(rows)} new items were added")
+        _add(project, source, _answered(_only(items, changes.new), source, note), note=note, tell=tell)
     project.configure({"source": said})
+
+
+def grow(project: Project, source: Source, *, note: Note, tell: Tell) -> int:
+    """Adds what is new in another file; how many items. Labels that its rows have count as answers.
+
+    Raises:
+        DataError: the file cannot be read.
+        LabelError: it has labels that the project has not.
+    """
+    snapshot = project.snapshot()
+    items = source.items(snapshot.task)
+    changes = Changes.between(snapshot.items, items)
+    if changes.changed:
+        note(f"{source.file}: {changes.changed} items of the project have another text here; they stay as they were")
+    if len(changes.new) < len(items):
+        note(f"{source.file}: {len(items) - len(changes.new)} of {len(items)} items are in the project already")
+    if changes.new:
+        new = _only(items, changes.new)
+        _add(project, source, replace(new, gold=None) if source.ignore_labels else new, note=note, tell=tell)
+    return len(changes.new)
+
+
+def _only(items: Items, ids: Sequence[str]) -> Items:
+    wanted = set(ids)
+    return items.take(np.array([row for row, one in enumerate(items.ids) if one in wanted]))
+
+
+def _add(project: Project, source: Source, items: Items, *, note: Note, tell: Tell) -> None:
+    snapshot = project.snapshot()
+    task_for(snapshot.task, replace(source, labels=snapshot.declared), items)  # are its labels those of the project?
+    founding.add(project, items, _told(tell, items))
+    note(f"{source.file}: {len(items)} new items were added")
 
 
 def _check_labels(asked: tuple[str, ...] | None, before: Sequence[str] | None, declared: tuple[str, ...]) -> None:
@@ -189,6 +216,14 @@ def _check_labels(asked: tuple[str, ...] | None, before: Sequence[str] | None, d
         f"the project has the labels {shown}, and of those given {wrong}; leave the labels out, "
         "and add or rename them on the page"
     )
+
+
+def only_project(store: Store, folder: ProjectFolder) -> Project:
+    """The project of a folder's database. Raises StoreError where there is none."""
+    ids = store.projects()
+    if not ids:
+        raise StoreError(f"the database of {folder.path} holds no project; restore a backup (tithe restore)")
+    return store.project(ids[0])
 
 
 def _told(tell: Tell, items: Items) -> Callable[[int], None]:

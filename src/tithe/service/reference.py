@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from tithe.service.pages import render
+from tithe.service.problems import Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,12 +24,13 @@ _SCHEMES = {
 
 
 def complete(app: FastAPI) -> None:
-    """Adds to the app's OpenAPI what FastAPI cannot see: how to log in."""
+    """Adds to the app's OpenAPI what FastAPI cannot see: how to log in, and what errors look like."""
     plain = app.openapi
 
     def whole() -> dict[str, Any]:
         said = plain()
-        said.setdefault("components", {})["securitySchemes"] = _SCHEMES
+        said["components"]["securitySchemes"] = _SCHEMES
+        said["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         for path, methods in said["paths"].items():
             for operation in methods.values():
                 operation["security"] = [] if path == "/healthz" else [{"token": []}, {"page": []}]

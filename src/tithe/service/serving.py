@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from tithe.errors import ConfigError, StoreError
+from tithe.errors import ConfigError
 from tithe.service.access import Access, secret_of
 from tithe.service.app import create_app
 from tithe.service.live import Live
+from tithe.service.making import only_project
 from tithe.service.security import is_loopback
 from tithe.store import Project, open_store
 from tithe.store.folder import ProjectFolder
@@ -114,9 +115,9 @@ class Server:
         self._live, self._at, self._access = live, at, access
         shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
-        self._app = create_app(live, access=access, host=host)
+        self.app = create_app(live, access=access, host=host)
         config = uvicorn.Config(
-            self._app,
+            self.app,
             log_config=None,
             log_level="warning",
             access_log=False,  # the link's token stands in a path
@@ -136,7 +137,7 @@ class Server:
             threading.Thread(target=self._live.start, name="start", daemon=True).start()
             ready(f"{self.url}/open?token={self._access.link()}")
 
-        self._server.ready, self._server.ending = began, self._app.state.updates.close
+        self._server.ready, self._server.ending = began, self.app.state.updates.close
         try:
             self._server.run(sockets=[self._at])
         finally:
@@ -161,10 +162,7 @@ def opened(
     Raises StoreError where its database cannot be opened, belongs to a newer tithe or holds no project.
     """
     with closing(open_store(folder.url, fresh=False)) as store:
-        ids = store.projects()
-        if not ids:
-            raise StoreError(f"the database of {folder.path} holds no project; restore a backup (tithe restore)")
-        project = store.project(ids[0])
+        project = only_project(store, folder)
         if prepare is not None:
             prepare(project)
         live = Live(project, url=folder.url, folder=folder.path, cache=cache)

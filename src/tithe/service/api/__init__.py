@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from tithe.service.problems import MEDIA_TYPE, Problem
+from tithe.service.problems import MEDIA_TYPE
 
 _SAID = {
     401: "Nobody is logged in.",
@@ -21,7 +21,7 @@ _SAID = {
 
 def _problem(said: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"model": Problem, "description": said, "content": {MEDIA_TYPE: {"schema": schema}}}
+    return {"description": said, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def router() -> APIRouter:
