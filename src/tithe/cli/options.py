@@ -15,6 +15,10 @@ People = Annotated[
     ),
 ]
 Answers = Annotated[int, typer.Option(help="How many people answer each item; budgets count answers.")]
+Format = Annotated[
+    str | None,
+    typer.Option(help="The format of the file, where its name does not tell: label-studio, doccano, prodigy, ..."),
+]
 Late = Annotated[int, typer.Option(help="How many rounds late the answers to a batch arrive.")]
 Imbalance = Annotated[
     float,

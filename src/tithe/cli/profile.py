@@ -47,7 +47,7 @@ def profile(
     from tithe import registry
     from tithe.cli.show import progress
     from tithe.data.profile import profile as profiled
-    from tithe.data.reading import first_labels, read_items
+    from tithe.data.reading import first_labels, format_beside, read_items
     from tithe.experiment.report.profile import write_profile
 
     if task not in _TASKS:
@@ -67,7 +67,7 @@ def profile(
     }
     items = read_items(file, task=task, format=format, **how)
     firsts = first_labels(file, format=format, **how) if task == "multilabel" else None
-    other = None if test is None else read_items(test, task=task, **how)
+    other = None if test is None else read_items(test, task=task, format=format_beside(file, test, format), **how)
     with progress() as tell:
         found = profiled(items, firsts=firsts, test=other, threshold=near, tell=tell)
     write_profile(found, out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tithe.cli.options import Answers, Cache, ExportRounds, Imbalance, Late, Only, People
+from tithe.cli.options import Answers, Cache, ExportRounds, Format, Imbalance, Late, Only, People
 from tithe.cli.outcome import print_results
 from tithe.errors import ConfigError
 
@@ -38,6 +38,7 @@ def simulate(
     label: Annotated[str | None, typer.Option(help="The label column (default: label).")] = None,
     id: Annotated[str | None, typer.Option(help="The id column (default: id, else a hash of the text).")] = None,
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
+    format: Format = None,
     header: Annotated[bool, typer.Option(help="Whether CSV and TSV files begin with the names of the columns.")] = True,
     columns: Annotated[str, typer.Option(help="The names of the columns, a,b,c, for a file without a header.")] = "",
     strategy: Annotated[str, typer.Option(help="Strategies, split at commas: random,margin,auto.")] = "random,auto",
@@ -96,7 +97,7 @@ def simulate(
             raise ConfigError("no test file was given; name one with --test FILE, it is only ever scored on")
         plan = Plan(
             train=str(file), test=str(test), root=_path(root), task=task, text=text, label=label, id=id,
-            labels=_words(labels), header=header, columns=_words(columns), strategies=_words(strategy),
+            labels=_words(labels), format=format, header=header, columns=_words(columns), strategies=_words(strategy),
             trainers=_words(trainer), starts=_words(start), initial_strategy=initial_strategy,
             budgets=counts(budgets), initial=one_count(initial), batches=counts(batches), budget_in=budget_in,
             seeds=seeds, seed=seed, subsample=subsample,

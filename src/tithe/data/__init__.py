@@ -35,7 +35,10 @@ class Format(Protocol):
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Lower-case file suffixes, with their dots; text formats are also found with `.gz` behind them."""
+        """Lower-case ends of file names, with their dots, the usual one first; also found with `.gz` behind them.
+
+        Where several formats fit a name, the longest end tells: `votes.crowd.csv`.
+        """
 
     def read(self, path: Path, *, header: bool, columns: Sequence[str] | None) -> Table:
         """All rows of a file.
@@ -66,16 +69,16 @@ def format_for(path: Path, format: str | None = None) -> Format:
         name, settings = parse(format)
         chosen = cast(Format, find("formats", name))
         return _with_settings(chosen, name, settings) if settings else chosen
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".gz"]:
-        suffixes.pop()
+    ending = path.name.lower().removesuffix(".gz")
+    found: dict[str, Format] = {}
     for name in names("formats"):
         try:
             candidate = cast(Format, find("formats", name))
         except ConfigError:
             continue  # a plugin that cannot be loaded must not keep other files from being read
-        if suffixes and suffixes[-1] in candidate.suffixes:
-            return candidate
+        found |= {suffix: candidate for suffix in candidate.suffixes if ending.endswith(suffix) and suffix not in found}
+    if found:
+        return found[max(found, key=len)]
     raise UnknownNameError(
         f"cannot tell the format of {path} from its suffix {path.suffix or '(none)'!r}; "
         f"name one of the formats: {', '.join(names('formats'))}"

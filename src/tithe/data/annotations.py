@@ -7,7 +7,7 @@ the answer was replaced or taken back; where `by` is `model` it is no person's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from tithe.data import Format, Table
 from tithe.data.columns import cells, picked
@@ -87,6 +87,48 @@ def _given(table: Table, gold: Sequence[Label | None] | None) -> list[Label | No
             if action in ("skip", "reject") and who != "model":  # the model labels what a person skipped
                 labels[row] = None
     return labels
+
+
+class Given(NamedTuple):
+    """One answer of a file; `label` is None for the actions `skip` and `reject`, `at` is ISO 8601 where it is known."""
+
+    item: str
+    label: Label | None
+    annotator: str
+    action: Literal["label", "skip", "reject"]
+    seconds: float
+    flagged: bool
+    comment: str
+    at: str | None
+
+
+def given_in(table: Table, ids: Sequence[str | None], gold: Sequence[Label | None] | None) -> list[Given]:
+    """The answers in the rows of a table; `ids` and `gold` are those of its rows."""
+    known = [table.columns.get(name) for name in ("annotator", "action", "by", "seconds", "flagged", "comment", "at")]
+    found = []
+    for row, (id, label) in enumerate(zip(ids, _given(table, gold), strict=True)):
+        who, action, by, seconds, flagged, comment, at = (None if cells is None else cells[row] for cells in known)
+        said: Literal["label", "skip", "reject"] = "label"
+        if action == "skip" or action == "reject":
+            said = action
+        if id is None or by == "model" or (said == "label" and label is None):
+            continue
+        flag, person = str(flagged).strip().lower() in ("true", "1"), str(who or "").strip() or "unknown"
+        found.append(Given(id, label, person, said, _number(seconds), flag, str(comment or ""), _word(at)))
+    return found
+
+
+def _number(cell: object) -> float:
+    """A number of seconds; 0 where a cell says none."""
+    try:
+        seconds = float(str(cell))
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds < float("inf") else 0.0
+
+
+def _word(cell: object) -> str | None:
+    return cell if isinstance(cell, str) and cell.strip() else None
 
 
 def _refuse_two_texts(

@@ -76,9 +76,8 @@ def table_of(
             columns[name] = cells
     for name in dict.fromkeys(name for one in answers for name in one.extra):
         columns[name if name not in columns else f"data.{name}"] = [one.extra.get(name) for one in answers]
-    words = tuple(
-        name for name in columns if name == text or any(isinstance(one.extra.get(name), str) for one in answers[:1000])
-    )
+    said_words = [name for name in columns if any(isinstance(one.extra.get(name), str) for one in answers[:1000])]
+    words = tuple(said_words) if text is None else (text,)
     return Table(columns, [one.line for one in answers], words, unit, tuple(notes))
 
 

@@ -29,7 +29,7 @@ class Crowd:
     label: str = "label"
     neutral: bool = True
     """For CSV and TSV: see `Delimited`."""
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = (".crowd.csv",)
     annotations: ClassVar[bool] = True
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:

@@ -24,7 +24,7 @@ class Doccano:
     Offsets are code points, the end exclusive, as doccano has them since 2019. doccano takes other keys for meta data.
     """
 
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = (".doccano.jsonl",)
     annotations: ClassVar[bool] = True
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:

@@ -101,7 +101,7 @@ def _refuse_several(tasks: Sequence[Row], path: Path, named: str | None) -> None
     names: dict[str, dict[str, None]] = {}
     for task in tasks:
         for one in _results(task):
-            if one.get("type") in ("choices", "labels"):
+            if one.get("type") in ("choices", "labels") and isinstance(one.get("value"), dict):
                 names.setdefault(one["type"], {})[str(one.get("from_name"))] = None
     known = [name for found in names.values() for name in found]
     if named is not None and known and named not in known:
@@ -222,6 +222,7 @@ class _Reading:
         elif points or units:
             self.counts["silent"] += 1
             self.counts["units"] += points is None
+            self.counts["points"] += units is None
             return _Region(points, units)
         if self.how.misfit == "skip":
             self.counts["misfits"] += 1

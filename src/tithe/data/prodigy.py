@@ -37,7 +37,7 @@ class Prodigy:
     """
 
     sparse: bool | None = None
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = (".prodigy.jsonl",)
     annotations: ClassVar[bool] = True
 
     def read(self, path: Path, *, header: bool = True, columns: Sequence[str] | None = None) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tithe.data import Table, format_for
-from tithe.data.annotations import gathered, of_people, standing
+from tithe.data.annotations import Given, gathered, given_in, of_people, standing
 from tithe.data.columns import Roles, called, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
 from tithe.data.multilabel import blank_note, lists_of, sets_of
@@ -68,7 +68,41 @@ def read_items(
     table, roles = _opened(path, task, given, format=format, header=header, columns=columns, drop_blank=drop_blank)
     if of_people(table, roles.id):
         table = _one_row_each(table, source, task, roles, separator=separator, needed=require_label)
-    read = _labelled(table, source, task, roles, separator=separator, needed=require_label)
+    return _items(table, source, task, roles, separator=separator, needed=require_label, dedupe=dedupe)
+
+
+def read_answers(
+    path: str | Path,
+    *,
+    task: str,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    format: str | None = None,
+    header: bool = True,
+    columns: Sequence[str] | None = None,
+    separator: str = ";",
+) -> tuple[Items, list[Given]]:
+    """The items of a file and what each of its annotators said of them, in the order of the file.
+
+    The options and errors are those of `read_items`; the items are the same, their `gold` with them. A file whose rows
+    are no answers (it has no column `annotator`) gives none; nor do rows whose label is a model's, or that have none.
+    """
+    source = str(path)
+    roles = Roles(text or "", label, id)
+    table, roles = _opened(path, task, roles, format=format, header=header, columns=columns, drop_blank=False)
+    if not of_people(table, roles.id) or roles.id is None:
+        return _items(table, source, task, roles, separator=separator, needed=False, dedupe=False), []
+    rows = standing(table)
+    said = _labelled(rows, source, task, roles, separator=separator, needed=False)
+    one_each = gathered(rows, source, roles.id, roles.text, said.gold, needed=False)
+    items = _items(one_each, source, task, roles, separator=separator, needed=False, dedupe=False)
+    return items, given_in(rows, cells(rows, roles.id, source), said.gold)
+
+
+def _items(table: Table, source: str, task: str, roles: Roles, *, separator: str, needed: bool, dedupe: bool) -> Items:
+    """The items of a table with a row for each."""
+    read = _labelled(table, source, task, roles, separator=separator, needed=needed)
     if roles.id is None:
         ids = hashed_ids(read.texts)
     else:
@@ -100,6 +134,15 @@ def first_labels(
         table = _one_row_each(table, str(path), "multilabel", roles, separator=separator, needed=False)
     lists = lists_of(table, roles.label, str(path), separator=separator)
     return None if lists is None else [one[0] if one else None for one in lists]
+
+
+def format_beside(path: str | Path, other: str | Path, format: str | None) -> str | None:
+    """The format of a second file that goes with a first: the one named for that, if their names end alike.
+
+    >>> format_beside("a.jsonl", "b.jsonl", "doccano"), format_beside("a.jsonl", "b.csv", "doccano")
+    ('doccano', None)
+    """
+    return format if Path(path).suffixes[-1:] == Path(other).suffixes[-1:] else None
 
 
 def _opened(

@@ -29,6 +29,8 @@ class Plan:
     the same: the last batch repeats until the pool ends. With `budget_in = "tokens"` all of them count tokens (for
     spans); each round then asks until its budget is spent, and overshoots it by one item at most.
 
+    `format` is that of the training file, where its name does not tell, and of a test file whose name ends alike.
+
     Without `people` an oracle answers with the file's own labels. With `answers` people for each item all budgets count
     answers, and 5% is that share of the pool, each item answered so often; what is left over of a batch size goes
     into the next. Answers arrive `late` rounds after they were asked for. `imbalance`: see `experiment.long_tail`.
@@ -43,6 +45,7 @@ class Plan:
     label: str | None = None
     id: str | None = None
     labels: tuple[str, ...] = ()
+    format: str | None = None
     header: bool = True
     columns: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ("random", "auto")

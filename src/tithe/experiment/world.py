@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tithe.data.files import near_file
-from tithe.data.reading import leaks, read_items
+from tithe.data.reading import format_beside, leaks, read_items
 from tithe.errors import ConfigError, DataError
 from tithe.experiment.long_tail import long_tail
 from tithe.experiment.people import Crowd, Known, crowd_of, in_words
@@ -113,8 +113,9 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     options["header"] = plan.header
     options["columns"] = list(plan.columns) or None
     _check_files(plan)
-    pool = read_items(plan.at(plan.train), dedupe=plan.dedupe, require_label=True, **options)
-    test = read_items(plan.at(plan.test), require_label=True, **options)
+    pool = read_items(plan.at(plan.train), dedupe=plan.dedupe, require_label=True, format=plan.format, **options)
+    beside = format_beside(plan.train, plan.test, plan.format)
+    test = read_items(plan.at(plan.test), require_label=True, format=beside, **options)
     task = declared_task(plan.task, pool, plan.labels or None)
     notes = [f"{plan.train}: {note}" for note in pool.notes] + [f"{plan.test}: {note}" for note in test.notes]
     for label in sorted(set(declared_labels(pool)) - set(task.labels)):
