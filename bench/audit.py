@@ -240,15 +240,19 @@ def watch(run: Run) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     last = dict(looks(run))
     bounds = {model: dict(ways(run, model, n)) for model, n in last.items()}
+    truths = {  # of new items and of the file, whether an item is right in every label or how right it is
+        whole: {model: (kind[model][run.audit].mean(), kind[model].mean()) for model in last}
+        for whole, kind in ((False, run.scores), (True, run.scores == 1.0))
+    }
     met: set[int] = set()
     for model, n in looks(run):
         for way, each in bounds[model].items():
-            right = run.scores[model] == 1.0 if way.startswith("all right") else run.scores[model]
             low, high = each[n - 1]
+            new, file = truths[way.startswith("all right")][model]
             one = found.setdefault(way, {"looks": 0, "new": 0, "file": 0, "widths": {}})
             one["looks"] += 1
-            one["new"] += not low - 1e-9 <= right[run.audit].mean() <= high + 1e-9
-            one["file"] += not low - 1e-9 <= right.mean() <= high + 1e-9
+            one["new"] += not low - 1e-9 <= new <= high + 1e-9
+            one["file"] += not low - 1e-9 <= file <= high + 1e-9
             if n in WIDTHS_AT and n not in met:
                 one["widths"][n] = float(high - low)
         met.add(n)
@@ -331,7 +335,7 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def tables(found: dict[str, Any]) -> Iterator[str]:
     """The tables of docs/stopping.md."""
-    yield "| | runs | interval | looks that hold | runs never missed | the file: looks | runs | at 20 | 50 | 100 | 200 |"
+    yield "| | runs | interval | looks that hold | runs never missed | file: looks | runs | at 20 | 50 | 100 | 200 |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for name, one in found.items():
         for way, says in one["intervals"].items():
