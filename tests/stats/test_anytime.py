@@ -118,3 +118,11 @@ def test_where_every_mean_is_ruled_out_the_last_one_standing_is_told() -> None:
     bounds = anytime_mean_bounds([0.0] * 100 + [1.0] * 200)  # no draw: the first hundred and the rest have other means
     assert (bounds[:, 0] <= bounds[:, 1]).all()
     assert bounds[-1, 1] - bounds[-1, 0] == pytest.approx(0.002)
+
+
+def test_a_mean_that_may_come_back_is_held_by_the_wider_interval() -> None:
+    values = stream(0, "anytime", "back").random(80)
+    stays, back = anytime_mean_bounds(values), anytime_mean_bounds(values, stays_out=False)
+    assert (back[:, 0] <= stays[:, 0]).all()
+    assert (back[:, 1] >= stays[:, 1]).all()
+    assert stays[:, 0].tolist() == sorted(stays[:, 0].tolist()) != back[:, 0].tolist()
