@@ -109,7 +109,7 @@ def anytime_mean(
     [0.53, 0.49, 0.56]
     """
     bounds = anytime_mean_bounds(values, level, low=low, high=high, stays_out=stays_out)
-    return Interval(float(np.mean(values)), float(bounds[-1, 0]), float(bounds[-1, 1]))
+    return Interval(float(np.asarray(values, dtype=np.float64).mean()), float(bounds[-1, 0]), float(bounds[-1, 1]))
 
 
 def anytime_mean_bounds(
