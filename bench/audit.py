@@ -341,7 +341,11 @@ def tables(found: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for name, one in found.items():
         for way, says in one["intervals"].items():
-            shares = [f"{100 * says[truth][of]:.1f} %" for truth in ("new", "file") for of in ("looks", "runs")]
+            shares = [
+                f"{np.floor(1000 * says[truth][of]) / 10:.1f} %"
+                for truth in ("new", "file")
+                for of in ("looks", "runs")
+            ]
             widths = [f"±{50 * says['width'][str(n)]:.1f}" for n in WIDTHS_AT]
             yield "| " + " | ".join([name, str(one["runs"]), way, *shares, *widths]) + " |"
     yield ""
