@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tithe.errors import ConfigError, DataError
 from tithe.rng import stream
-from tithe.stats import anytime_mean, anytime_share, wilson
+from tithe.stats import anytime_mean, anytime_mean_bounds, anytime_share, wilson
 
 LOOKS = 100
 RUNS = 1000
@@ -104,3 +104,25 @@ def test_values_outside_their_bounds_are_refused() -> None:
         anytime_mean([0.5, 1.2])
     with pytest.raises(ConfigError, match="level"):
         anytime_mean([0.5], level=1.0)
+
+
+def test_the_bounds_after_each_value_are_those_of_the_values_so_far() -> None:
+    values = stream(0, "anytime", "bounds").random(60)
+    bounds = anytime_mean_bounds(values)
+    assert bounds.shape == (60, 2)
+    for n in (1, 7, 60):
+        assert tuple(bounds[n - 1]) == anytime_mean(values[:n])[1:]
+
+
+def test_where_every_mean_is_ruled_out_the_last_one_standing_is_told() -> None:
+    bounds = anytime_mean_bounds([0.0] * 100 + [1.0] * 200)  # no draw: the first hundred and the rest have other means
+    assert (bounds[:, 0] <= bounds[:, 1]).all()
+    assert bounds[-1, 1] - bounds[-1, 0] == pytest.approx(0.002)
+
+
+def test_a_mean_that_may_come_back_is_held_by_the_wider_interval() -> None:
+    values = stream(0, "anytime", "back").random(80)
+    stays, back = anytime_mean_bounds(values), anytime_mean_bounds(values, stays_out=False)
+    assert (back[:, 0] <= stays[:, 0]).all()
+    assert (back[:, 1] >= stays[:, 1]).all()
+    assert stays[:, 0].tolist() == sorted(stays[:, 0].tolist()) != back[:, 0].tolist()

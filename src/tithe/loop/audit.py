@@ -30,8 +30,10 @@ def reserve(n_items: int) -> int:
     return min(MOST, n_items // SHARE_DRAWN)
 
 
-def draw_reserve(ids: Sequence[str], seed: int) -> tuple[str, ...]:
+def draw_reserve(ids: Sequence[str], seed: int, n: int | None = None) -> tuple[str, ...]:
     """The audit items among these, in the order in which to show them: a uniform draw, whatever the order of the ids.
+
+    n are drawn, by default `reserve` says how many; a longer draw begins with the shorter one.
 
     Items that are added later want a draw of their own (of `reserve` of them, behind what is left of the first): their
     audit answers then come last, and an estimate made before speaks of the items that were there.
@@ -41,7 +43,7 @@ def draw_reserve(ids: Sequence[str], seed: int) -> tuple[str, ...]:
     """
     order = stream(seed, "audit").permutation(len(ids))
     sorted_ids = sorted(ids)
-    return tuple(sorted_ids[row] for row in order[: reserve(len(ids))].tolist())
+    return tuple(sorted_ids[row] for row in order[: reserve(len(ids)) if n is None else n].tolist())
 
 
 def audit_due(answered: int, audit_answered: int, share: float) -> bool:

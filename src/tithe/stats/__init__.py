@@ -11,7 +11,7 @@
 Nothing here knows what a strategy is: arrays come in, frozen values go out.
 """
 
-from tithe.stats.anytime import anytime_mean, anytime_share
+from tithe.stats.anytime import anytime_mean, anytime_mean_bounds, anytime_share
 from tithe.stats.bootstrap import bootstrap_gain, bootstrap_mean, resampled_means
 from tithe.stats.curves import area_under_curve, crossings, isotonic, isotonic_rows, labels_to
 from tithe.stats.extrapolation import Forecast, forecast, looked_at
@@ -25,6 +25,7 @@ __all__ = [
     "Interval",
     "PairedTest",
     "anytime_mean",
+    "anytime_mean_bounds",
     "anytime_share",
     "area_under_curve",
     "bootstrap_gain",
