@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlencode
 
 from fastapi import Request
 
-from tithe.errors import ConfigError, TitheError
+from tithe.errors import ConfigError, TitheError, near
 from tithe.experiment.summary.words import score_percent
 from tithe.service.pages import Page
+from tithe.service.search import Order, Query, State
 from tithe.service.showing import colour_of, names_of, shortened, stretches
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ STATES = (
     ("audit", "audit items"),
 )
 ORDERS = (("file", "as in the file"), ("confidence", "least sure first"))
-_WORDS = dict(STATES) | {"audit": "audit item"}
+_WORDS = dict(STATES)
 _PER_PAGE = 50
 _FIELDS = ("text", "label", "state", "from", "to", "order")
 
@@ -56,16 +57,15 @@ def _found(live: Live, project: Mapping[str, Any], filters: Mapping[str, str], a
     if not after.isdecimal():
         raise ConfigError(f"a page begins after a number of items; given {after!r}")
     skipped = int(after)
-    page = live.items(
+    query = Query(
         text=filters["text"],
         label=filters["label"] or None,
-        state=filters["state"] or None,
+        state=_one_of(State, filters["state"], "state"),
         above=_share(filters["from"], "at least"),
-        below=_share(filters["to"], "at most"),
-        order=filters["order"] or "file",
-        after=skipped,
-        limit=_PER_PAGE,
+        below=_share(filters["to"], "below"),
+        order=_one_of(Order, filters["order"], "order") or "file",
     )
+    page = live.items(query, after=skipped, limit=_PER_PAGE)
     kept = {name: value for name, value in filters.items() if value}
 
     def to(place: int) -> str:
@@ -93,12 +93,20 @@ def _row(one: Mapping[str, Any], project: Mapping[str, Any]) -> dict[str, Any]:
         # Spans behind the cut are left out by `stretches`: they begin where the text ends.
         "pieces": stretches(text, spans, project["labels"]) if spans else None,
         "state": one["state"],
-        "state_words": _WORDS.get(one["state"], one["state"]),
+        "state_words": _WORDS[one["state"]],
+        "flagged": one["flagged"],
         "names": None if label is None else names_of(label),
         "guess": names_of(suggestion["label"]) if suggestion and label is None else None,
         "confidence": suggestion["confidence"] if suggestion else None,
         "confidence_words": score_percent(suggestion["confidence"]) if suggestion else None,
     }
+
+
+def _one_of(kind: Any, said: str, what: str) -> Any:
+    """One of the values of a Literal, or None where none was said. Raises ConfigError for any other."""
+    if said and said not in get_args(kind):
+        raise ConfigError(f"there is no {what} {said!r}; {near(said, get_args(kind))}")
+    return said or None
 
 
 def _share(percent: str, which: str) -> float | None:

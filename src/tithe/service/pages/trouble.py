@@ -41,12 +41,11 @@ def still_works(status: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
-    lines = one["traceback"].strip().splitlines()
     return {
-        "title": one["what"],
+        "what": one["what"],
         "when": when(one["at"]),
-        "last": lines[-1] if lines else "",
-        "traceback": one["traceback"],
+        "error": one["error"].strip().splitlines()[0] if one["error"].strip() else "It gave no reason.",
+        "traceback": one["traceback"] or one["error"],
     }
 
 
