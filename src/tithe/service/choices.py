@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tithe import registry
 from tithe.errors import TitheError
+from tithe.models.starts import DEFAULT_START
 from tithe.tasks import tasks_of
 
 
@@ -49,8 +50,9 @@ def trainers() -> list[Choice]:
 
 
 def starts() -> list[Choice]:
-    """The starts; `a+b` puts two side by side, and a Hugging Face name or a folder is a start too."""
-    return list(_of("starts"))
+    """The default, which puts two side by side, and the starts by name; a Hugging Face name or a folder is one too."""
+    both = " and ".join(DEFAULT_START.split("+"))
+    return [Choice(DEFAULT_START, f"The default: {both} side by side."), *_of("starts")]
 
 
 def _of(kind: registry.Kind) -> Iterator[Choice]:
@@ -59,7 +61,18 @@ def _of(kind: registry.Kind) -> Iterator[Choice]:
             said = registry.find(kind, name).__doc__ or ""
         except TitheError:
             continue  # `tithe plugins` says what is wrong with it
-        yield Choice(name, said.strip().partition("\n")[0])
+        yield Choice(name, _first_sentence(said))
+
+
+def _first_sentence(said: str) -> str:
+    """What a docstring says first, without marks of code.
+
+    >>> _first_sentence("Draws `n` uniformly. Cost: O(N).")
+    'Draws n uniformly.'
+    """
+    line = said.strip().partition("\n")[0].replace("`", "")
+    first, stop, _ = line.partition(". ")
+    return first + "." if stop else line
 
 
 def _fits(name: str, task: str) -> bool:

@@ -77,6 +77,7 @@ def _found(live: Live, project: Mapping[str, Any], filters: Mapping[str, str], a
     return {
         "rows": rows,
         "first": skipped + 1,
+        "guessed": any(row["guess"] for row in rows),
         "sentence": f"{here}{count:,} item{'' if count == 1 else 's'}",
         "before": to(max(skipped - _PER_PAGE, 0)) if skipped else None,
         "next": to(skipped + _PER_PAGE) if page["more"] else None,

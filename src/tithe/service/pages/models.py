@@ -15,6 +15,7 @@ from tithe.service.showing import between, colour_of, names_of, shortened, stret
 if TYPE_CHECKING:
     from tithe.service.live import Live
 
+_NEWEST = 10
 _MOST_DIFFERING = 200
 _SHORT = 300
 
@@ -22,18 +23,17 @@ _SHORT = 300
 def more(live: Live, request: Request) -> Mapping[str, Any]:
     """All versions, and a comparison where the address names two."""
     project, given = live.info(), request.query_params
-    found = sorted(live.models(), key=lambda one: -one["version"])
+    found = live.models()
     status = live.status()
-    choices = [one["version"] for one in found if one["on_disk"]]
+    choices = [one["version"] for one in found]
     a, b = given.get("a", ""), given.get("b", "")
     said: dict[str, Any] = {
-        "models": [_shown(one) for one in found],
+        "newest": [_shown(one) for one in found[:_NEWEST]],
+        "older": [_shown(one) for one in found[_NEWEST:]],
         "pinned": status["serving"] != "latest",
         "serving_words": serving_words(found, status["serving"]),
         "choices": [
-            {"version": one["version"], "words": f"{one['version']} ({one['labels']:,} labels)"}
-            for one in found
-            if one["on_disk"]
+            {"version": one["version"], "words": f"{one['version']} ({one['labels']:,} labels)"} for one in found
         ],
         "a": int(a) if a.isdecimal() else (choices[-1] if choices else None),
         "b": int(b) if b.isdecimal() else (choices[0] if choices else None),
@@ -79,6 +79,7 @@ def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
             "n": f"{audit['n']:,}",
         },
         "when": when(one["at"]),
+        "made_by": f"{one['recipe']['trainer']} on {one['recipe']['start']}, in {one['fit_s']:.1f} s",
         "serving": one["serving"],
         "on_disk": one["on_disk"],
     }
@@ -103,10 +104,10 @@ def comparison_sentence(found: Mapping[str, Any]) -> str:
     """How many items each has right.
 
     >>> comparison_sentence({"a": 20, "b": 40, "n": 50, "a_right": 30, "b_right": 41})
-    'Of 50 items that neither has learned from, version 20 has 30 right and version 40 has 41.'
+    'Of 50 audit items, from which neither has learned, version 20 has 30 right and version 40 has 41.'
     """
     return (
-        f"Of {found['n']:,} items that neither has learned from, version {found['a']} has {found['a_right']:,} right "
+        f"Of {found['n']:,} audit items, from which neither has learned, version {found['a']} has {found['a_right']:,} right "
         f"and version {found['b']} has {found['b_right']:,}."
     )
 
@@ -114,16 +115,14 @@ def comparison_sentence(found: Mapping[str, Any]) -> str:
 def comparison_judgement(found: Mapping[str, Any]) -> str:
     """The paired difference with its interval, and what it allows to say.
 
-    >>> comparison_judgement({"a": 1, "b": 2, "n": 0})
-    'There is nothing to compare them on yet: audit items have no answers.'
+    >>> found = {"a": 1, "b": 2, "measure": "accuracy", "difference": 0.04, "low": -0.1, "high": 0.18, "p": 0.4}
+    >>> comparison_judgement(found)[:66]
+    'The difference in accuracy is +4.0 points (95 % interval −10.0 to '
     """
-    if not found["n"]:
-        return "There is nothing to compare them on yet: audit items have no answers."
-    if found["low"] is None or found["high"] is None:
-        return "Too few items for an interval."
+    test = "" if found["p"] is None else f", p {p_value(found['p'])} at this look"
     said = (
-        f"The difference is {signed(found['difference'])} points (95 % interval {signed(found['low'])} to "
-        f"{signed(found['high'])}, p {p_value(found['p'])})"
+        f"The difference in {found['measure']} is {signed(found['difference'])} points (95 % interval "
+        f"{signed(found['low'])} to {signed(found['high'])}{test})"
     )
     if found["low"] > 0:
         return f"{said}: version {found['b']} is the better one."

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
 from tithe.experiment.report.chart import Chart, Line, swatch
-from tithe.experiment.summary.words import score_percent
+from tithe.experiment.summary.words import score_percent, signed
 from tithe.log import Snapshot
+from tithe.service.judging import seconds_of
 from tithe.service.pages import Page
 from tithe.service.showing import between, colour_of, minutes
-from tithe.types import names_in
 
 if TYPE_CHECKING:
     from tithe.service.live import Live
@@ -45,11 +43,11 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
             {"labels": f"{one['labelled']:,}", "score": score_percent(one["score"]), "range": between(one["low"], one["high"])}
             for one in said["curve"]
         ],
-        "gains": [_sentence(one["words"]) for one in said["gains"]],
+        "gains": [_gain(one) for one in said["gains"]],
         "no_gains": " ".join(said["advice"]),
-        "facts": facts(snapshot),
+        "facts": facts(said, snapshot),
         "colours": {name: colour_of(name, project["labels"]) for name in project["labels"]},
-        **_distribution(snapshot),
+        **_distribution(said["counts"]),
     }
 
 
@@ -62,30 +60,25 @@ def audit_words(answered: int, reserved: int) -> str:
     return f"{answered:,} of {reserved:,} audit items have been shown." if reserved else "No audit items were drawn."
 
 
-def facts(snapshot: Snapshot) -> list[dict[str, str]]:
-    """Numbers of what was asked and what it took; an answer of a file took no time and is not counted as time."""
-    answers = [answer for of in snapshot.answers.values() for answer in of.values()]
-    seconds = [answer.seconds for answer in answers if answer.seconds]
+def facts(said: Mapping[str, Any], snapshot: Snapshot) -> list[dict[str, str]]:
+    """Numbers of what was asked and what it took; an answer that nobody timed, as those of a file, takes none."""
     found = [
-        ("items labelled", f"{len(snapshot.labels):,}"),
-        ("of them audit items", f"{sum(one in snapshot.labels for one in snapshot.audit):,}"),
+        ("items labelled", f"{said['labelled']:,}"),
+        ("of them audit items", f"{said['answered']:,}"),
         ("skipped or rejected", f"{len(snapshot.answers.keys() - snapshot.labels.keys()):,}"),
-        ("items in all", f"{len(snapshot.items):,}"),
+        ("left to ask", f"{said['left']:,}"),
     ]
-    if seconds:
-        found += [("time spent on answers", minutes(sum(seconds))), ("for a typical answer", minutes(statistics.median(seconds)))]
+    if typical := seconds_of(snapshot):
+        found += [("spent on answers", minutes(said["seconds"])), ("for a typical answer", minutes(typical))]
     return [{"what": what, "value": value} for what, value in found]
 
 
-def _distribution(snapshot: Snapshot) -> dict[str, Any]:
-    counts = Counter(name for label in snapshot.labels.values() for name in names_in(label))
-    most = max(counts.values(), default=1)
+def _distribution(counts: Mapping[str, int]) -> dict[str, Any]:
+    """The labels by how often they were given, and those that never were."""
+    given = sorted(((name, count) for name, count in counts.items() if count), key=lambda one: (-one[1], one[0]))
     return {
-        "distribution": [
-            {"name": name, "count": f"{count:,}", "share": count / most}
-            for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-        ],
-        "missing": [name for name in snapshot.declared if name not in counts],
+        "distribution": [{"name": name, "count": f"{count:,}", "share": count / given[0][1]} for name, count in given],
+        "missing": [name for name, count in counts.items() if not count],
     }
 
 
@@ -101,6 +94,17 @@ def _estimate(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _gain(one: Mapping[str, Any]) -> dict[str, str]:
+    """A row of what more labels bring."""
+    return {
+        "labels": f"{one['labels']:,}",
+        "time": "–" if one["seconds"] is None else minutes(one["seconds"]),
+        "gain": signed(one["gain"]),
+        "range": f"{signed(one['low'])} to {signed(one['high'])}",
+        "then": score_percent(one["score"]),
+    }
+
+
 def _chart(said: Mapping[str, Any]) -> dict[str, Any] | None:
     """The curve so far and its continuation; None where there are not two points."""
     curve, gains = said["curve"], said["gains"]
@@ -113,9 +117,10 @@ def _chart(said: Mapping[str, Any]) -> dict[str, Any] | None:
         ahead = [
             (last["labelled"] + one["labels"], one["score"], one["score_low"], one["score_high"]) for one in gains
         ]
-        now = (last["labelled"], last["score"], last["score"], last["score"])
+        smoothed = gains[0]["score"] - gains[0]["gain"]
+        now = (last["labelled"], smoothed, None, None)
         lines.append(_line("to expect", _EXPECTED, [now, *ahead]))
-        legend.append({"swatch": swatch(_EXPECTED), "words": "to expect, with 95 % intervals"})
+        legend.append({"swatch": swatch(_EXPECTED), "words": "to expect: a smoothed curve, with 95 % intervals"})
     name = _upper(said["headline"])
     chart = Chart("curve", f"{name} against labels", _sentence(said["curve_words"]), lines, name)
     return {
@@ -125,7 +130,7 @@ def _chart(said: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _line(name: str, style: int, points: list[tuple[float, float, float, float]]) -> Line:
+def _line(name: str, style: int, points: Sequence[tuple[float, float, float | None, float | None]]) -> Line:
     x, y, low, high = zip(*points, strict=True)
     return Line(name, style, x, y, low, high)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from tithe.service import choices, guidelines
@@ -16,9 +15,9 @@ from tithe.service.showing import colour_of
 if TYPE_CHECKING:
     from tithe.service.live import Live
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".conll")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
 _SHARES = ("threshold", "diversity", "audit")
-_NUMBERS = ("budget", "refit_every")
+_NUMBERS = ("budget", "refit_every", "per_label_s")
 
 router = APIRouter()
 
@@ -49,9 +48,9 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
 
 
 @router.post("/settings/preview")
-def preview(draft: Draft) -> HTMLResponse:
+def preview(draft: Draft) -> dict[str, str]:
     """Guidelines as they will be shown."""
-    return HTMLResponse(guidelines.render(draft.guidelines))
+    return {"html": guidelines.render(draft.guidelines)}
 
 
 page = Page("settings", "Settings", 70, more)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from tithe.errors import ConfigError
@@ -38,29 +37,29 @@ class Asked(BaseModel):
 
 def more(live: Live, request: Request) -> Mapping[str, Any]:
     """The models that can be asked, and the colours of labels."""
-    models = [one for one in live.models() if one["on_disk"]]
     labels = live.info()["labels"]
     return {
-        "models": sorted(models, key=lambda one: -one["version"]),
+        "models": live.models(),
         "colours": {name: colour_of(name, labels) for name in labels},
         "most_characters": MOST_CHARACTERS,
     }
 
 
 @router.post("/try/answer")
-def answer(live: Here, request: Request, asked: Asked) -> HTMLResponse:
+def answer(live: Here, request: Request, asked: Asked) -> dict[str, str]:
     """What the model says, as a part of the page."""
     project = live.info()
     texts = texts_in(asked.text, lines=asked.lines)
     found = live.predict(texts, asked.model, asked.labels)
     body = {"texts": texts, "model": asked.model, "labels": asked.labels}
-    return render(
+    drawn = render(
         "try-answer.html",
         version=found["model"],
         answers=[_shown(text, one, project) for text, one in zip(texts, found["predictions"], strict=True)],
         colours={name: colour_of(name, project["labels"]) for name in project["labels"]},
         curl=curl(f"{request.base_url}api/v1/projects/{project['id']}/predict", body),
     )
+    return {"html": bytes(drawn.body).decode()}
 
 
 def texts_in(text: str, *, lines: bool) -> list[str]:

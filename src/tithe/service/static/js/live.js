@@ -1,6 +1,8 @@
 // Parts of a page marked data-live are drawn by the server; when the project changes they are fetched anew and put in
 // place, unless somebody is using them.
 
+import { project } from "./api.js";
+
 const CALM_MS = 800; // changes that come faster are shown together
 
 /** Puts the marked parts of the page's address, as they are now, in the place of those that are shown. */
@@ -29,10 +31,10 @@ function keepPlace(part, change) {
 }
 
 /** Refreshes whenever the server says that something changed. */
-export function follow(project) {
+function follow() {
   let last = null;
   let waiting = 0;
-  const source = new EventSource(`/api/v1/projects/${encodeURIComponent(project)}/events`);
+  const source = new EventSource(project("/events"));
   source.addEventListener("status", (event) => {
     if (last !== null && last !== event.data && !waiting) {
       waiting = setTimeout(() => {
@@ -53,4 +55,4 @@ export function localTimes() {
 
 document.addEventListener("refreshed", localTimes);
 localTimes();
-if (document.querySelector("[data-live]")) follow(location.pathname.split("/")[2]);
+if (document.querySelector("[data-live]")) follow();

@@ -1,8 +1,7 @@
 // Rolling back: another version serves.
-import { api } from "./api.js";
+import { api, project } from "./api.js";
 import { refresh } from "./live.js";
 
-const project = location.pathname.split("/")[2];
 const refused = document.getElementById("refused");
 
 document.addEventListener("click", async (event) => {
@@ -11,10 +10,10 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   refused.hidden = true;
   try {
-    await api("POST", `/api/v1/projects/${project}/models/${button.dataset.serve}/serve`, {});
+    await api("POST", project(`/models/${button.dataset.serve}/serve`), {});
     await refresh();
   } catch (problem) {
-    refused.textContent = problem.detail ?? problem.message;
+    refused.textContent = problem.detail;
     refused.hidden = false;
     button.disabled = false;
   }

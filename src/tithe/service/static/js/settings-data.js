@@ -1,14 +1,12 @@
 // New data: a file as it is, or pasted lines.
-import { api } from "./api.js";
+import { project } from "./api.js";
 import { tell } from "./settings.js";
-
-const project = location.pathname.split("/")[2];
 
 /** Sends a body as it is; the answer's JSON. */
 async function send(outcome, body, format) {
   tell(outcome, "Adding …");
   try {
-    const response = await fetch(`/api/v1/projects/${project}/items?format=${format}`, {
+    const response = await fetch(project(`/items?format=${format}`), {
       method: "POST",
       headers: { "X-CSRF-Token": document.querySelector('meta[name="csrf"]').content },
       body,

@@ -1,19 +1,16 @@
 // Labels: a new one, a new name, and two made one after a second question.
-import { api } from "./api.js";
+import { api, project } from "./api.js";
 import { refresh } from "./live.js";
 import { tell } from "./settings.js";
 
-const project = location.pathname.split("/")[2];
-const base = `/api/v1/projects/${project}`;
-
 async function change(body, words) {
   try {
-    await api("POST", `${base}/labels`, body);
+    await api("POST", project("/labels"), body);
     await refresh("[data-part]");
     tell("labels", words);
     return true;
   } catch (problem) {
-    tell("labels", problem.detail ?? "The server does not answer; nothing was changed.", true);
+    tell("labels", problem.detail, true);
     return false;
   }
 }
@@ -28,7 +25,7 @@ document.getElementById("add-label").addEventListener("submit", async (event) =>
 
 /** Asks once more, with the number of items that it touches; true for yes. */
 async function mayMerge(name, to) {
-  const { count } = await api("GET", `${base}/items?label=${encodeURIComponent(name)}&limit=1`);
+  const { count } = await api("GET", project(`/items?state=labelled&label=${encodeURIComponent(name)}&limit=1`));
   const answers = `${count} labelled item${count === 1 ? "" : "s"}`;
   document.getElementById("merge-what").textContent =
     `“${to}” is a label already. ${answers} with “${name}” will have “${to}”, and afterwards nothing tells them apart.`;
@@ -49,7 +46,7 @@ document.addEventListener("submit", async (event) => {
   try {
     if (isMerge && !(await mayMerge(name, to))) return tell("labels", "Both labels stay.");
   } catch (problem) {
-    return tell("labels", problem.detail ?? "The server does not answer; nothing was changed.", true);
+    return tell("labels", problem.detail, true);
   }
   await change({ rename: name, to }, isMerge ? `“${name}” is a part of “${to}” now.` : `“${name}” is called “${to}” now.`);
 });

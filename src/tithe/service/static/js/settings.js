@@ -1,8 +1,6 @@
 // Settings: each field is saved when it changes, and what the server says of it stands beside it.
-import { api } from "./api.js";
+import { api, project } from "./api.js";
 import { part } from "./parts.js";
-
-const project = location.pathname.split("/")[2];
 
 /** What the server is sent for a field. Shares are shown in per cent. */
 const VALUES = {
@@ -11,6 +9,7 @@ const VALUES = {
   switch: (field) => field.checked,
   share: (field) => Number(field.value) / 100,
   percent: (field) => (field.value === "" ? null : Number(field.value) / 100),
+  decimal: (field) => (field.value === "" ? null : Number(field.value)),
   whole: (field) => (field.value === "" ? null : Number(field.value)),
 };
 
@@ -25,11 +24,11 @@ export function tell(name, words, refused = false) {
 export async function save(name, changes) {
   tell(name, "Saving …");
   try {
-    await api("PATCH", `/api/v1/projects/${project}/settings`, changes);
+    await api("PATCH", project("/settings"), changes);
     tell(name, "Saved");
     return true;
   } catch (problem) {
-    tell(name, problem.detail ?? "The server does not answer; nothing was changed.", true);
+    tell(name, problem.detail, true);
     return false;
   }
 }
@@ -87,6 +86,6 @@ button.addEventListener("click", async () => {
   try {
     await showPreview();
   } catch (problem) {
-    tell("guidelines", problem.message, true);
+    tell("guidelines", problem.detail, true);
   }
 });

@@ -25,7 +25,7 @@ async function ask() {
     const nodes = await part(form.action, asked());
     if (mine === latest) show("", nodes);
   } catch (problem) {
-    if (mine === latest) show(problem.message, []);
+    if (mine === latest) show(problem.detail, []);
   } finally {
     if (mine === latest) form.removeAttribute("aria-busy");
   }
