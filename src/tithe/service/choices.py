@@ -13,7 +13,6 @@ from tithe.errors import TitheError
 from tithe.models.starts import DEFAULT_START
 from tithe.tasks import tasks_of
 
-
 _OF_MODELS = frozenset({"proba", "committee"})  # views that only a fitted model gives
 
 

@@ -57,7 +57,8 @@ def stretches(text: str, spans: Sequence[Mapping[str, Any]], labels: Sequence[st
     found = []
     for start, end in pairwise(edges):
         over = sorted(
-            (one for one in spans if one["start"] < end and start < one["end"]), key=lambda one: (one["start"], -one["end"])
+            (one for one in spans if one["start"] < end and start < one["end"]),
+            key=lambda one: (one["start"], -one["end"]),
         )
         names = tuple(str(one["label"]) for one in over)
         colour = colour_of(names[-1], labels) if names else None

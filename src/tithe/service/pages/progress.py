@@ -40,7 +40,11 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
         "headline": _upper(said["headline"]),
         "curve_words": _sentence(said["curve_words"]),
         "points": [
-            {"labels": f"{one['labelled']:,}", "score": score_percent(one["score"]), "range": between(one["low"], one["high"])}
+            {
+                "labels": f"{one['labelled']:,}",
+                "score": score_percent(one["score"]),
+                "range": between(one["low"], one["high"]),
+            }
             for one in said["curve"]
         ],
         "gains": [_gain(one) for one in said["gains"]],
@@ -110,13 +114,17 @@ def _chart(said: Mapping[str, Any]) -> dict[str, Any] | None:
     curve, gains = said["curve"], said["gains"]
     if len(curve) < 2:
         return None
-    lines = [_line("measured on the audit items", _MEASURED, [(one["labelled"], one["score"], one["low"], one["high"]) for one in curve])]
+    lines = [
+        _line(
+            "measured on the audit items",
+            _MEASURED,
+            [(one["labelled"], one["score"], one["low"], one["high"]) for one in curve],
+        )
+    ]
     legend = [{"swatch": swatch(_MEASURED), "words": "measured on the audit items, with 95 % intervals"}]
     if gains:
         last = curve[-1]
-        ahead = [
-            (last["labelled"] + one["labels"], one["score"], one["score_low"], one["score_high"]) for one in gains
-        ]
+        ahead = [(last["labelled"] + one["labels"], one["score"], one["score_low"], one["score_high"]) for one in gains]
         smoothed = gains[0]["score"] - gains[0]["gain"]
         now = (last["labelled"], smoothed, None, None)
         lines.append(_line("to expect", _EXPECTED, [now, *ahead]))
