@@ -107,8 +107,8 @@ def comparison_sentence(found: Mapping[str, Any]) -> str:
     'Of 50 audit items, from which neither has learned, version 20 has 30 right and version 40 has 41.'
     """
     return (
-        f"Of {found['n']:,} audit items, from which neither has learned, version {found['a']} has {found['a_right']:,} right "
-        f"and version {found['b']} has {found['b_right']:,}."
+        f"Of {found['n']:,} audit items, from which neither has learned, version {found['a']} has "
+        f"{found['a_right']:,} right and version {found['b']} has {found['b_right']:,}."
     )
 
 
