@@ -96,7 +96,7 @@ def _row(one: Mapping[str, Any], project: Mapping[str, Any]) -> dict[str, Any]:
         "state": one["state"],
         "state_words": _WORDS[one["state"]],
         "flagged": one["flagged"],
-        "names": None if label is None else names_of(label),
+        "names": None if label is None or spans else names_of(label),  # spans stand in the text
         "guess": names_of(suggestion["label"]) if suggestion and label is None else None,
         "confidence": suggestion["confidence"] if suggestion else None,
         "confidence_words": score_percent(suggestion["confidence"]) if suggestion else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,6 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
             for one in said["curve"]
         ],
         "gains": [_gain(one) for one in said["gains"]],
-        "no_gains": " ".join(said["advice"]),
         "facts": facts(said, snapshot),
         "colours": {name: colour_of(name, project["labels"]) for name in project["labels"]},
         **_distribution(said["counts"]),
@@ -130,12 +130,19 @@ def _chart(said: Mapping[str, Any]) -> dict[str, Any] | None:
         lines.append(_line("to expect", _EXPECTED, [now, *ahead]))
         legend.append({"swatch": swatch(_EXPECTED), "words": "to expect: a smoothed curve, with 95 % intervals"})
     name = _upper(said["headline"])
-    chart = Chart("curve", f"{name} against labels", _sentence(said["curve_words"]), lines, name)
+    words = _sentence(said["curve_words"])
+    chart = Chart("curve", f"{name} against labels", words, lines, name, span=_span(lines))
     return {
         "wide": chart.svg(900, 400, suffix="-w"),
         "narrow": chart.svg(360, 320, suffix="-n"),
         "legend": legend,
     }
+
+
+def _span(lines: Sequence[Line]) -> tuple[float, float]:
+    """The tenths of [0, 1] that hold every interval: one that is cut would look surer than it is."""
+    bounds = [bound for line in lines for bound in (*line.y, *line.low, *line.high) if bound is not None]
+    return math.floor(min(bounds) * 10) / 10, math.ceil(max(bounds) * 10) / 10
 
 
 def _line(name: str, style: int, points: Sequence[tuple[float, float, float | None, float | None]]) -> Line:

@@ -82,8 +82,8 @@ def curl(url: str, body: Mapping[str, Any]) -> str:
     """The call of the API as a command of a POSIX shell; what is left at its default is left out.
 
     >>> print(curl("http://localhost/predict", {"texts": ["it's"], "model": None}))
-    curl -H "Authorization: Bearer $TITHE_TOKEN" -H 'Content-Type: application/json' \\\\
-      -d '{"texts": ["it'"'"'s"]}' \\\\
+    curl -H "Authorization: Bearer $TITHE_TOKEN" -H 'Content-Type: application/json' \\
+      -d '{"texts": ["it'"'"'s"]}' \\
       http://localhost/predict
     """
     data = json.dumps({key: value for key, value in body.items() if value is not None}, ensure_ascii=False)
