@@ -1,0 +1,58 @@
+// Parts of a page marked data-live are drawn by the server; when the project changes they are fetched anew and put in
+// place, unless somebody is using them.
+
+import { project } from "./api.js";
+
+const CALM_MS = 800; // changes that come faster are shown together
+
+/** Puts the marked parts of the page's address, as they are now, in the place of those that are shown. */
+export async function refresh(mark = "[data-live]") {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(mark);
+  document.querySelectorAll(mark).forEach((old, place) => {
+    const other = fresh[place];
+    if (!other) return;
+    keepPlace(old, () => old.replaceChildren(...document.adoptNode(other).childNodes));
+  });
+  document.dispatchEvent(new CustomEvent("refreshed"));
+}
+
+/** Calls `change`, and gives the focus and the opened details back to the element at the same place. */
+function keepPlace(part, change) {
+  const order = (of) => [...of.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")];
+  const focused = order(part).indexOf(document.activeElement);
+  const open = [...part.querySelectorAll("details")].map((one) => one.open);
+  const scrolled = [...part.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+  change();
+  part.querySelectorAll("details").forEach((one, place) => place in open && (one.open = open[place]));
+  part.querySelectorAll(".scroll").forEach((one, place) => (one.scrollLeft = scrolled[place] ?? 0));
+  if (focused >= 0) order(part)[focused]?.focus({ preventScroll: true });
+}
+
+/** Refreshes whenever the server says that something changed. */
+function follow() {
+  let last = null;
+  let waiting = 0;
+  const source = new EventSource(project("/events"));
+  source.addEventListener("status", (event) => {
+    if (last !== null && last !== event.data && !waiting) {
+      waiting = setTimeout(() => {
+        waiting = 0;
+        refresh().catch(() => {}); // the next change tries again
+      }, CALM_MS);
+    }
+    last = event.data;
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+/** Writes the moments of the page in the reader's own time zone and language. */
+export function localTimes() {
+  const words = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time[data-local]")) time.textContent = words.format(new Date(time.dateTime));
+}
+
+document.addEventListener("refreshed", localTimes);
+localTimes();
+if (document.querySelector("[data-live]")) follow();
