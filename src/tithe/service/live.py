@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, LabelError, UnknownNameError, near
 from tithe.log import Answered, Declared, Embedded, Renamed
@@ -17,7 +18,6 @@ from tithe.service import founding
 from tithe.service.background import Background
 from tithe.service.bell import Bell
 from tithe.service.desk import Desk
-from tithe.service.judging import Judge
 from tithe.service.product import Exported, export
 from tithe.service.search import Query, entry, search
 from tithe.service.versions import Guess, Version
@@ -25,6 +25,9 @@ from tithe.service.words import label_in, label_out
 from tithe.store import Project
 from tithe.types import Items, names_in
 from tithe.views import default_root
+
+if TYPE_CHECKING:
+    from tithe.service.judging import Judge
 
 MOST_LABELS = 10_000
 
@@ -41,7 +44,6 @@ class Live:
         self.background = Background(
             self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
         )
-        self.judge = Judge(self.background.versions)
         self._guesses: tuple[str, dict[str, Guess]] | None = None
 
     def start(self) -> None:
@@ -264,6 +266,13 @@ class Live:
     def serve(self, version: int | None) -> dict[str, Any]:
         """Lets suggestions and predictions come from this version; None: from the latest again."""
         return self.configure({"serving": version})
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Who says how good the versions are; statistics take half a second to import, which no first question has."""
+        from tithe.service.judging import Judge
+
+        return Judge(self.background.versions)
 
     def models(self) -> list[dict[str, Any]]:
         """All versions with their scores on asked and on audit items, the newest first."""
