@@ -82,6 +82,8 @@ def table_of(
 
 
 _OPTIONAL = ("by", "confidence", "at", "seconds", "flagged", "comment", "audit")
+_PLAIN = ("id", "annotator", "action", *_OPTIONAL)
+_SAID = ("text", "label", "labels", "spans", "tokens")
 
 
 def _ids(answers: Sequence[Answer]) -> list[str]:
@@ -100,19 +102,15 @@ def answers_in(table: Table) -> Iterator[Answer]:
     """
     if "text" not in table.columns:
         raise DataError(f"answers need a column 'text' to be written; there are {', '.join(map(repr, table.columns))}")
-    names = [name for name in ("id", "annotator", "action", *_OPTIONAL) if name in table.columns]
-    columns = {
-        name: table.columns[name]
-        for name in (*names, "text", "label", "labels", "spans", "tokens")
-        if name in table.columns
-    }
-    for row, line in enumerate(table.lines):
-        cells = {name: column[row] for name, column in columns.items()}
-        labels, spans = _labels(cells), _spans(cells)
-        one = Answer(line, cells.get("text"), labels=labels, spans=spans, tokens=_places(cells.get("tokens")))
-        for name in names:
-            if cells[name] is not None:
-                setattr(one, name, str(cells[name]) if name in ("id", "annotator") else cells[name])
+    columns = {name: table.columns[name] for name in (*_SAID, *_PLAIN) if name in table.columns}
+    for line, *row in zip(table.lines, *columns.values(), strict=True):
+        cells = dict(zip(columns, row, strict=True))
+        labels, spans, tokens = _labels(cells), _spans(cells), _places(cells.get("tokens"))
+        plain = {name: cell for name, cell in cells.items() if name in _PLAIN and cell is not None}
+        for name in ("id", "annotator"):
+            if name in plain:
+                plain[name] = str(plain[name])
+        one = Answer(line, cells["text"], labels=labels, spans=spans, tokens=tokens, **plain)
         if not one.action and (labels is not None or spans is not None) and one.by != "model":
             one.action = "label"
         yield one
