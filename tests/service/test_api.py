@@ -187,6 +187,11 @@ def test_labels_are_added_renamed_and_merged(serve_project: Any) -> None:
         assert ok(script.post("/labels", json={"rename": "nut", "to": "seed"}))["labels"] == ["fruit", "tree", "seed"]
         assert ok(script.post("/labels", json={"rename": "seed", "to": "fruit"}))["labels"] == ["fruit", "tree"]
         refused(script.post("/labels", json={"add": "tree"}), 422, "already")
+        item = ok(script.get("/next"))["items"][0]["id"]
+        stale = {"item": item, "action": "label", "label": "nut"}  # from a page that was open all the while
+        first = script.post("/annotations", json=stale, headers={"Idempotency-Key": "stale"})
+        assert first.status_code == 201, first.text
+        assert ok(script.get(f"/items/{item}"))["label"] == "fruit"
         refused(script.post("/labels", json={"rename": "oak", "to": "tree"}), 404, "oak")
         for body in ({}, {"add": "x", "rename": "fruit", "to": "y"}, {"rename": "fruit"}, {"to": "x"}):
             refused(script.post("/labels", json=body), 422, "either")

@@ -34,15 +34,25 @@ def label_in(task: Task, said: Json, renames: Mapping[str, str] | None = None) -
     >>> sorted(label_in(MultiLabel(("a", "b")), ["b", "a"]))
     ['a', 'b']
     """
-    label: Label | None = None
+    label = form_in(task, said)
+    return task.check(called(label, renames or {}) or label)
+
+
+def form_in(task: Task, said: Json) -> Label:
+    """What was written as JSON in the form of this task's labels; whether there are such labels is not looked at.
+
+    Raises LabelError where it has another form.
+
+    >>> from tithe.tasks.choice import Choice
+    >>> form_in(Choice(("a", "b")), "once a label")
+    'once a label'
+    """
     if isinstance(said, str):
-        label = said
-    elif isinstance(said, list) and task.name == "spans":
-        label = tuple(_span(one) for one in said)
-    elif isinstance(said, list) and all(isinstance(one, str) for one in said):
-        label = frozenset(said)
-    if label is not None:
-        return task.check(called(label, renames or {}) or label)
+        return said
+    if isinstance(said, list) and task.name == "spans":
+        return tuple(_span(one) for one in said)
+    if isinstance(said, list) and all(isinstance(one, str) for one in said):
+        return frozenset(said)
     raise LabelError(f"a label of a {task.name} task is {_FORMS.get(task.name, 'a word')}; given {said!r:.80}")
 
 

@@ -51,10 +51,10 @@ def annotate(live: Here, who: Who, body: AnnotationIn, key: Key = None) -> Any:
     """The answer is on the disk when this returns. It is kept also where the lease has ended."""
     if body.action != "label" and body.label is not None:
         raise LabelError(f"an answer with the action {body.action!r} has no label; leave the label out")
-    said = body.model_dump(include={"label"})["label"]  # spans as plain JSON, which `label_in` takes
+    said = body.model_dump(include={"label"})["label"]  # spans as plain JSON, which `form_in` takes
     answer = Answered(
         body.item,
-        None if said is None else words.label_in(live.desk.task(live.desk.snapshot()), said),
+        None if said is None else words.form_in(live.desk.task(live.desk.snapshot()), said),
         annotator=who,
         action=body.action,
         replaces=body.replaces,
