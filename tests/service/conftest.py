@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from tithe import registry
 from tithe.service import founding, serving
 from tithe.service.access import Access, secret_of
+from tithe.service.house import House
 from tithe.service.live import Live
 from tithe.store import open_store
 from tithe.types import Items
@@ -81,11 +82,11 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
             items = texts if isinstance(texts, Items) else Items([f"i{n}" for n in range(len(texts))], texts)
             kind = registry.build("tasks", task, labels=labels)
             project = founding.found(store, "fruits", kind, items, settings={"start": "lexical", **settings})
-            live = Live(project, url=url, folder=folder, cache=cache)
+            house = House(store, url=url, folder=folder, cache=cache)
             access = Access(secret_of(folder), token=TOKEN)
-            return run(live, folder, access)
+            return run(house, project.id, folder, access)
 
-        def run(live: Live, folder: Path, access: Access) -> Served:
+        def run(house: House, id: str, folder: Path, access: Access) -> Served:
             links = list[str]()
             ready = threading.Event()
 
@@ -93,13 +94,13 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
                 links.append(link)
                 ready.set()
 
-            server = serving.Server(live, serving.claimed("127.0.0.1", 0), access)
+            server = serving.Server(house, serving.claimed("127.0.0.1", 0), access)
             thread = threading.Thread(target=server.run, args=(began,), daemon=True)
             thread.start()
             assert ready.wait(30)
             stack.callback(thread.join, 20)
             stack.callback(server.stop)
-            return Served(server.url, links[0], live, folder, access, server)
+            return Served(server.url, links[0], house.live(id), folder, access, server)
 
         yield serve
 

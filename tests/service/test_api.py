@@ -239,7 +239,7 @@ def test_ids_with_slashes_and_odd_letters_are_found(serve_project: Any) -> None:
 
 
 def test_another_project_and_another_path_are_not_found(script: httpx.Client, fruits: Any) -> None:
-    refused(script.get(f"{fruits.url}/api/v1/projects/other/next"), 404, "'other'", "'fruits'")
+    refused(script.get(f"{fruits.url}/api/v1/projects/other/next"), 404, "'other'", "fruits")
     refused(script.get("/nothing"), 404, "openapi.json")
     refused(script.delete("/next"), 405, "Method Not Allowed")
 

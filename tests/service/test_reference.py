@@ -25,7 +25,7 @@ def test_every_request_of_the_contract_is_there(said: Any) -> None:
     p = "/api/v1/projects/{project}"
     wanted = {
         ("get", "/healthz"),
-        ("get", "/api/v1/projects"),
+        *((method, "/api/v1/projects") for method in ("get", "post")),
         ("get", p),
         *(
             ("get", f"{p}/{name}")

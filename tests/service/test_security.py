@@ -174,10 +174,10 @@ def test_no_secret_stands_in_the_source() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_no_start_on_a_public_address_without_a_token(fruits: Any, host: str) -> None:
     with pytest.raises(ConfigError, match="give a token"):
-        create_app(fruits.live, access=Access(b"s" * 32), host=host)
+        create_app(fruits.server.house, access=Access(b"s" * 32), host=host)
     with pytest.raises(ConfigError, match="16 characters"):
-        create_app(fruits.live, access=Access(b"s" * 32, token="short"), host=host)
-    create_app(fruits.live, access=Access(b"s" * 32, token="long-enough-for-it"), host=host)
+        create_app(fruits.server.house, access=Access(b"s" * 32, token="short"), host=host)
+    create_app(fruits.server.house, access=Access(b"s" * 32, token="long-enough-for-it"), host=host)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "ünsinn"])

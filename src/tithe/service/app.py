@@ -12,14 +12,14 @@ from tithe.service.access import Access
 from tithe.service.api.bodies import HealthOut
 from tithe.service.problems import install
 from tithe.service.security import Guard, is_loopback
-from tithe.service.updates import Updates
+from tithe.service.updates import Channels
 
 if TYPE_CHECKING:
-    from tithe.service.live import Live
+    from tithe.service.house import House
 
 
-def create_app(live: Live, *, access: Access, host: str = "127.0.0.1") -> FastAPI:
-    """The app that serves one live project to those whom `access` knows, at the address `host`.
+def create_app(house: House, *, access: Access, host: str = "127.0.0.1") -> FastAPI:
+    """The app that serves the projects of a house to those whom `access` knows, at the address `host`.
 
     Raises ConfigError where `host` is public and `access` has no token that is strong enough.
     """
@@ -33,15 +33,15 @@ def create_app(live: Live, *, access: Access, host: str = "127.0.0.1") -> FastAP
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # whatever the environment says, nothing leaves
     )
-    app.state.live, app.state.access = live, access
-    app.state.project = live.info()["id"]
-    app.state.updates = Updates(live)
+    app.state.house, app.state.access = house, access
+    app.state.updates = Channels()
     install(app)
 
     @app.get("/healthz", tags=["service"], summary="Can items be asked for?", response_model=HealthOut)
     def healthz() -> HealthOut:
         """Without a login; 503 where the database cannot be read."""
-        live.status()
+        for live in house.all():
+            live.status()
         return HealthOut()
 
     app.include_router(api.router())

@@ -19,6 +19,7 @@ from tithe.data.files import clear_errors, decoded
 from tithe.data.reading import read_items
 from tithe.errors import ConfigError, DataError, LabelError, StoreError
 from tithe.service import founding
+from tithe.service.house import id_of
 from tithe.service.live import MOST_LABELS
 from tithe.store import Project, Store, open_store
 from tithe.store.folder import ProjectFolder
@@ -84,7 +85,7 @@ def make(path: Path, source: Source, *, guidelines: str = "", note: Note, tell: 
                 settings = {"guidelines": guidelines}
                 told = _told(tell, items)
                 project = founding.found(
-                    store, project_id(path), task, items, name=path.name, settings=settings, told=told
+                    store, id_of(path.resolve().name), task, items, name=path.name, settings=settings, told=told
                 )
                 project.configure({"source": said})
             part.replace(path)
@@ -266,15 +267,6 @@ def folder_name(file: str) -> str:
     ('reviews-labels', 'hf-ag_news-train-labels')
     """
     return re.sub(r"[^\w-]+", "-", Path(file).name.lstrip(".").partition(".")[0]) + "-labels"
-
-
-def project_id(path: Path) -> str:
-    """The id of a project in a folder, as it stands in addresses.
-
-    >>> project_id(Path("/tmp/My Reviews (2)"))
-    'my-reviews-2'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", path.resolve().name.lower()).strip("-") or "project"
 
 
 def _digest(file: Path) -> str:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tithe.errors import JobError, LockedError
+from tithe.service.house import work_of
 from tithe.service.live import Live
 from tithe.service.making import Tell, only_project
 from tithe.service.product import Exported
@@ -29,8 +30,8 @@ def export_folder(
     """
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_store(folder.url, fresh=False)))
-        live = Live(only_project(store, folder), url=folder.url, folder=folder.path)
-        stack.enter_context(closing(live))
+        project = only_project(store, folder)
+        live = stack.enter_context(closing(Live(project, url=folder.url, folder=work_of(folder.path, project.id))))
         if with_predictions:
             try:
                 stack.enter_context(folder.locked())

@@ -16,7 +16,7 @@ import uvicorn
 from tithe.errors import ConfigError
 from tithe.service.access import Access, secret_of
 from tithe.service.app import create_app
-from tithe.service.live import Live
+from tithe.service.house import House
 from tithe.service.making import only_project
 from tithe.service.security import is_loopback
 from tithe.store import Project, open_store
@@ -104,18 +104,18 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """A live project at a port. Made, it holds the port; run, it serves until Ctrl-C, SIGTERM or `stop`.
+    """Projects at a port. Made, it holds the port; run, it serves until Ctrl-C, SIGTERM or `stop`.
 
     Raises ConfigError where the address is public and has no token.
     """
 
-    def __init__(self, live: Live, at: socket.socket, access: Access) -> None:
+    def __init__(self, house: House, at: socket.socket, access: Access) -> None:
         """At a `claimed` socket."""
         host, self.port = at.getsockname()[:2]
-        self._live, self._at, self._access = live, at, access
+        self.house, self._at, self._access = house, at, access
         shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
-        self.app = create_app(live, access=access, host=host)
+        self.app = create_app(house, access=access, host=host)
         config = uvicorn.Config(
             self.app,
             log_config=None,
@@ -134,14 +134,14 @@ class Server:
 
         def began() -> None:
             # Children start once the port answers, so that the page never waits for them.
-            threading.Thread(target=self._live.start, name="start", daemon=True).start()
+            threading.Thread(target=self.house.start, name="start", daemon=True).start()
             ready(f"{self.url}/open?token={self._access.link()}")
 
         self._server.ready, self._server.ending = began, self.app.state.updates.close
         try:
             self._server.run(sockets=[self._at])
         finally:
-            self._live.close()
+            self.house.close()
 
     def stop(self) -> None:
         """Ends `run`, which is in another thread."""
@@ -165,5 +165,5 @@ def opened(
         project = only_project(store, folder)
         if prepare is not None:
             prepare(project)
-        live = Live(project, url=folder.url, folder=folder.path, cache=cache)
-        yield Server(live, at, Access(secret_of(folder.path), token=token))
+        house = House(store, url=folder.url, folder=folder.path, cache=cache)
+        yield Server(house, at, Access(secret_of(folder.path), token=token))

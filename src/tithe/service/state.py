@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
-from tithe.errors import UnknownNameError
-
 if TYPE_CHECKING:
+    from tithe.service.house import House
     from tithe.service.live import Live
-    from tithe.service.updates import Updates
+    from tithe.service.updates import Channels, Updates
 
 
 class Session(NamedTuple):
@@ -26,19 +25,21 @@ def session_of(request: Request) -> Session:
     return session
 
 
-def updates_of(request: Request) -> Updates:
-    """The one who tells all open pages what changes."""
-    updates: Updates = request.app.state.updates
-    return updates
+def updates_of(request: Request, live: Live) -> Updates:
+    """The one who tells all open pages of a project what changes."""
+    channels: Channels = request.app.state.updates
+    return channels.of(live)
+
+
+def house_of(request: Request) -> House:
+    """All projects of the server."""
+    house: House = request.app.state.house
+    return house
 
 
 async def here(request: Request, project: str) -> Live:
-    """The live project of a path with `{project}` in it. Raises UnknownNameError for any other."""
-    served: str = request.app.state.project
-    if project != served:
-        raise UnknownNameError(f"there is no project {project!r} here; this server has {served!r}")
-    live: Live = request.app.state.live
-    return live
+    """The live project of a path with `{project}` in it. Raises UnknownNameError where there is none."""
+    return house_of(request).live(project)
 
 
 async def annotator(request: Request) -> str:

@@ -24,6 +24,22 @@ _PAUSE_S = 0.2
 """Between two messages: what changes faster is told together."""
 
 
+class Channels:
+    """The updates of each project, made when somebody first listens."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Updates] = {}
+
+    def of(self, live: Live) -> Updates:
+        """Those of one project."""
+        return self._known.setdefault(live.project.id, Updates(live))
+
+    def close(self) -> None:
+        """Ends all streams; the server would wait for them for ever."""
+        for one in self._known.values():
+            one.close()
+
+
 class Updates:
     """The status of a live project, told as it changes."""
 
@@ -80,6 +96,6 @@ class Updates:
             one.set()
 
     def close(self) -> None:
-        """Ends all streams; the server would wait for them for ever."""
+        """Ends all streams of this project."""
         self._closed = True
         self._wake()

@@ -34,6 +34,15 @@ LabelJson = str | list[str] | list[Spanned]
 """A choice, a set of labels, or spans."""
 
 
+class ProjectIn(_In):
+    """A new project."""
+
+    name: str = Field(min_length=1, max_length=200, description="Its id is made of it: small letters, digits, dashes.")
+    task: str = Field("choice", max_length=100, description="choice, multilabel or spans.")
+    labels: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(min_length=1, max_length=10_000)
+    settings: dict[str, Any] = Field(default_factory=dict, description="As `PATCH /settings` takes them.")
+
+
 class ProjectOut(_Out):
     """A project."""
 

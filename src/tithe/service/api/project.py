@@ -13,16 +13,22 @@ from starlette.background import BackgroundTask
 
 from tithe.data import format_for
 from tithe.errors import ConfigError, UnknownNameError
-from tithe.service.api.bodies import LabelsIn, ProjectOut, StatusOut, TroubleLong
-from tithe.service.state import Here, updates_of
+from tithe.service.api.bodies import LabelsIn, ProjectIn, ProjectOut, StatusOut, TroubleLong
+from tithe.service.state import Here, house_of, updates_of
 
 router = APIRouter(prefix="/projects", tags=["project"])
 
 
 @router.get("", summary="All projects of this server", response_model=list[ProjectOut])
 def projects(request: Request) -> Any:
-    """One, so far."""
-    return [request.app.state.live.info()]
+    """The oldest first."""
+    return [live.info() for live in house_of(request).all()]
+
+
+@router.post("", status_code=201, summary="A new project", response_model=ProjectOut)
+def create(request: Request, body: ProjectIn) -> Any:
+    """Without items; `POST /projects/{project}/items` adds them. Its id is made of its name."""
+    return house_of(request).create(body.name, body.task, body.labels, settings=body.settings).info()
 
 
 @router.get("/{project}", summary="A project", response_model=ProjectOut)
@@ -47,7 +53,7 @@ def status(live: Here) -> Any:
 )
 async def events(request: Request, live: Here) -> StreamingResponse:
     """Server-sent events: the status now, and again whenever it changes."""
-    return StreamingResponse(updates_of(request).stream(), media_type="text/event-stream")
+    return StreamingResponse(updates_of(request, live).stream(), media_type="text/event-stream")
 
 
 @router.get("/{project}/settings", summary="The settings")

@@ -22,7 +22,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tithe.service.state import here, session_of
+from tithe.service.state import here, house_of, session_of
 from tithe.service.static import url
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def render(template: str, status: int = 200, **variables: Any) -> HTMLResponse:
 
 
 def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
-    """A page with the common variables and `more`."""
-    live: Live = request.app.state.live
+    """A page of the project in the request's path, with the common variables and `more`."""
+    live = house_of(request).live(request.path_params["project"])
     project = live.info()
     pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in _modules()]
     if page.more is not None:
