@@ -64,3 +64,36 @@ def test_the_page_of_formats_names_each_with_the_end_of_its_files() -> None:
     for name in set(registry.names("formats")) - {"txt", "huggingface"}:
         assert name in rows, f"docs/formats.md does not name {name}"
         assert f"`{format_for(Path(), name).suffixes[0]}`" in rows[name]
+
+
+@pytest.mark.parametrize("format", ["label-studio", "prodigy"])
+@pytest.mark.parametrize("task", ["choice", "multilabel", "spans"])
+def test_a_project_is_made_of_a_tools_file_grows_by_another_and_goes_out(
+    tmp_path: Path, tithe: Callable[..., Any], task: str, format: str
+) -> None:
+    from tithe.data.reading import read_items
+    from tithe.service import making
+
+    column = {"choice": "label", "multilabel": "labels", "spans": "spans"}[task]
+    rows = labelled(task, 12)
+    rows[column] = [label if at < 16 else None for at, label in enumerate(rows[column])]
+    rows["action"] = ["label" if at < 16 else "" for at in range(24)]
+    write_rows(tmp_path / "first.data", rows, format=format)
+    more = labelled(task, 14)
+    write_rows(tmp_path / "more.data", {name: cells[24:] for name, cells in more.items()}, format=format)
+    source = making.Source(tmp_path / "first.data", task, format=format)
+    making.make(tmp_path / "p", source, note=print, tell=lambda *_: None)
+    assert tithe("import", tmp_path / "p", tmp_path / "more.data", "--format", format).out == (
+        "imported: 2 new items, 14 in all\n"
+    )
+    said = tithe("export", tmp_path / "p", "--format", format, "--out", tmp_path / "out.data")
+    assert said.code == 0, said.err
+    back = read_items(tmp_path / "out.data", task=task, format=format)
+    before = [
+        dict(zip(one.ids, one.gold or (), strict=True))
+        for name in ("first", "more")
+        for one in [read_items(tmp_path / f"{name}.data", task=task, format=format)]
+    ]
+    answered = {id: label for part in before for id, label in part.items() if label is not None}
+    assert dict(zip(back.ids, back.gold or (), strict=True)) == answered
+    assert len(answered) == 10

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tithe.cli.options import Format
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
@@ -23,6 +25,7 @@ def label_file(
     text: Annotated[str | None, typer.Option(help="The text column.")] = None,
     id: Annotated[str | None, typer.Option(help="The id column.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the labels that rows have already.")] = None,
+    format: Format = None,
     ignore_labels: Annotated[bool, typer.Option("--ignore-labels", help="Ask rows that have a label, too.")] = False,
     add: Annotated[bool, typer.Option("--add", help="Add what is new in FILE to the project.")] = False,
     project: Annotated[
@@ -54,6 +57,6 @@ def label_file(
         raise ConfigError("give a FILE to label, or the folder of a project: tithe label --project DIR")
     said = making.guidelines_in(guidelines or [])
     asked = making.labels_asked(labels, labels_from, task or "choice")
-    source = None if file is None else making.Source(file, task, asked, text, id, label, ignore_labels)
+    source = None if file is None else making.Source(file, task, asked, text, id, label, ignore_labels, format)
     path = project or Path(making.folder_name(str(file)))
     label_project(path, source, Door(host, port, token, browser), guidelines=said, add=add)

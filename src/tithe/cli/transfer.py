@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tithe.cli.options import Format
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -21,6 +23,7 @@ def import_file(
     text: Annotated[str | None, typer.Option(help="The text column.")] = None,
     id: Annotated[str | None, typer.Option(help="The id column.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the labels that rows have already.")] = None,
+    format: Format = None,
     ignore_labels: Annotated[bool, typer.Option("--ignore-labels", help="Ask rows that have a label, too.")] = False,
 ) -> None:
     """Add the items of a file to a project; labels that rows have count as answers.
@@ -33,7 +36,7 @@ def import_file(
     from tithe.store.folder import ProjectFolder
 
     folder = ProjectFolder(project)
-    source = making.Source(file, text=text, id=id, label=label, ignore_labels=ignore_labels)
+    source = making.Source(file, text=text, id=id, label=label, ignore_labels=ignore_labels, format=format)
     with closing(open_store(folder.url, fresh=False)) as store, progress() as tell:
         found = making.only_project(store, folder)
         count = making.grow(found, source, note=note, tell=tell)

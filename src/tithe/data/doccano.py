@@ -85,7 +85,8 @@ class _Said:
         one.annotator, one.by = str(row.pop("annotator", None) or ""), row.pop("by", None)
         one.at, one.seconds, one.confidence = row.pop("at", None), row.pop("seconds", None), row.pop("confidence", None)
         one.flagged, one.audit = bool(row.pop("flagged", False)), bool(row.pop("audit", False))
-        one.comment = str(row.pop("comment", None) or "\n".join(map(str, comments or [])))
+        comments = comments if isinstance(comments, list) else [comments] if comments else []
+        one.comment = str(row.pop("comment", None) or "\n".join(map(str, comments)))
         for key in ("label", "labels", "cats", "entities"):
             if key in row:
                 self._add(one, row.pop(key))

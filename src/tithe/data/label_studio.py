@@ -93,7 +93,7 @@ def _text_key(tasks: Sequence[Row], path: Path, named: str | None) -> str | None
 def _results(task: Row) -> Iterator[Row]:
     for annotation in _annotations(task):
         results = annotation.get("result") if isinstance(annotation, dict) else None
-        yield from (one for one in results or [] if isinstance(one, dict))
+        yield from (one for one in results if isinstance(one, dict)) if isinstance(results, list) else ()
 
 
 def _refuse_several(tasks: Sequence[Row], path: Path, named: str | None) -> None:
@@ -147,7 +147,7 @@ class _Reading:
             text = None if self.key is None else task["data"].get(self.key)
             bare = Answer(line, text, id=None if id is None else str(id), extra=data)
             for name in ("predictions", "drafts"):
-                self.counts[name] += len(task.get(name) or [])
+                self.counts[name] += len(task[name]) if isinstance(task.get(name), list) else 0
             annotations = _annotations(task)
             if not annotations:
                 yield bare

@@ -176,6 +176,8 @@ class _Said:
         elif one.action == "reject" and "options" not in row and isinstance(row.get("label"), str):
             one.action = "label"  # no to one label
         elif one.action == "label" and row.get("spans") is not None:
+            if not isinstance(row["spans"], list):
+                raise self._wrong(f"the spans are {row['spans']!r:.60}, not a list")
             one.spans = sorted({self._read_span(span) for span in row["spans"]})
         elif one.action == "label" and ("options" in row or "accept" in row):
             one.labels = words_in(row.get("accept") or [], self._wrong)

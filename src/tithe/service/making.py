@@ -44,10 +44,11 @@ class Source:
     id: str | None = None
     label: str | None = None
     ignore_labels: bool = False
+    format: str | None = None
 
     def items(self, task: str) -> Items:
         """What the file holds. Raises DataError where it cannot be read."""
-        return read_items(self.file, task=task, text=self.text, label=self.label, id=self.id)
+        return read_items(self.file, task=task, text=self.text, label=self.label, id=self.id, format=self.format)
 
     def said(self) -> dict[str, Any]:
         """What the project remembers of it, to know it again."""
@@ -154,8 +155,8 @@ def check(
             f"the project is of the task {snapshot.task!r}, and --task says {source.task!r}; leave it out"
         )
     _check_labels(source.labels, known.get("labels"), snapshot.declared)
-    text, id, label = (getattr(source, name) or known.get(name) for name in ("text", "id", "label"))
-    source = replace(source, text=text, id=id, label=label)
+    text, id, label, format = (getattr(source, name) or known.get(name) for name in ("text", "id", "label", "format"))
+    source = replace(source, text=text, id=id, label=label, format=format)
     said = source.said() | {"task": known.get("task"), "labels": known.get("labels")}
     if said == known and said["digest"]:
         return
