@@ -212,8 +212,8 @@ def ways(run: Run, model: int, n: int) -> Iterator[tuple[str, np.ndarray]]:
     if run.sure is not None:
         # The mean confidence in items that no model saw, corrected by how far off it is on those answered.
         sure = run.sure[model]
-        off = anytime_mean_bounds(found - sure[rows], low=-1.0, stays_out=False)
-        yield "model-assisted, anytime", sure[run.audit].mean() + off
+        off = anytime_mean_bounds(found - sure[rows], low=-1.0)
+        yield "model-assisted, what was out stays out", sure[run.audit].mean() + off
 
 
 def measure(runs: Iterator[Run]) -> dict[str, Any]:
