@@ -103,6 +103,7 @@ def test_each_line_with_words_is_a_text() -> None:
 
 def test_formats_that_cannot_hold_a_task_are_not_offered() -> None:
     assert "conll" in {one["name"] for one in formats("spans")}
-    assert "crowd" not in {one["name"] for one in formats("spans")}
-    assert "huggingface" not in {one["name"] for one in formats("choice")}
+    assert "conll" not in {one["name"] for one in formats("choice")}
+    assert not {"huggingface", "txt"} & {one["name"] for one in formats("choice")}
+    assert {"csv", "jsonl", "label-studio", "doccano", "prodigy", "crowd"} <= {one["name"] for one in formats("choice")}
     assert all(one["title"] for one in formats("choice"))
