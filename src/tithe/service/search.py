@@ -32,8 +32,9 @@ class Query:
 
     @property
     def needs_guesses(self) -> bool:
-        """Whether the model has to say something of every item."""
-        return self.below is not None or self.above is not None or self.order == "confidence" or self.label is not None
+        """Whether the model has to say something of every item; of labelled ones the label is known without it."""
+        by_guess = self.label is not None and self.state != "labelled"
+        return self.below is not None or self.above is not None or self.order == "confidence" or by_guess
 
 
 def search(snapshot: Snapshot, query: Query, guesses: Mapping[str, Guess]) -> list[int]:

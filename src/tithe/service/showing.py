@@ -117,5 +117,5 @@ def minutes(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.0f} s"
-    whole = round(seconds / 60)
-    return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (rest, "min")) if number)

@@ -25,10 +25,9 @@ _FORMATS = {
     "label-studio": ("Label Studio", "JSON of tasks with annotations, and predictions apart"),
     "doccano": ("doccano", "JSON lines as doccano imports them"),
     "prodigy": ("Prodigy", "JSON lines as Prodigy keeps them"),
-    "crowd": ("Crowd table", "task, worker, label: for crowd-kit and other judges of annotators"),
-    "txt": ("Text", "the texts alone, a line each"),
+    "crowd": ("Crowd table", "task, worker, label: for crowd-kit and other judges of annotators; answers alone"),
 }
-_ONLY = {"conll": ("spans",), "crowd": ("choice", "multilabel")}
+_ONLY: dict[str, tuple[str, ...]] = {"conll": ("spans",), "txt": ()}  # a text file holds no labels
 
 
 def more(live: Live, request: Request) -> Mapping[str, Any]:

@@ -57,10 +57,13 @@ def _found(live: Live, project: Mapping[str, Any], filters: Mapping[str, str], a
     if not after.isdecimal():
         raise ConfigError(f"a page begins after a number of items; given {after!r}")
     skipped = int(after)
+    state = _one_of(State, filters["state"], "state")
+    if filters["label"] and state is None and live.status()["model"] is None:
+        state = "labelled"  # nobody has guessed a label of the others yet
     query = Query(
         text=filters["text"],
         label=filters["label"] or None,
-        state=_one_of(State, filters["state"], "state"),
+        state=state,
         above=_share(filters["from"], "at least"),
         below=_share(filters["to"], "below"),
         order=_one_of(Order, filters["order"], "order") or "file",

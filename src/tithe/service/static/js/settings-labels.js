@@ -25,8 +25,8 @@ document.getElementById("add-label").addEventListener("submit", async (event) =>
 
 /** Asks once more, with the number of items that it touches; true for yes. */
 async function mayMerge(name, to) {
-  const { count } = await api("GET", project(`/items?state=labelled&label=${encodeURIComponent(name)}&limit=1`));
-  const answers = `${count} labelled item${count === 1 ? "" : "s"}`;
+  const { counts } = await api("GET", project("/progress"));
+  const answers = `${counts[name]} labelled item${counts[name] === 1 ? "" : "s"}`;
   document.getElementById("merge-what").textContent =
     `“${to}” is a label already. ${answers} with “${name}” will have “${to}”, and afterwards nothing tells them apart.`;
   const dialog = document.getElementById("merge");
