@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.service.made_project import made, open_live
+
 from tithe.service.house import House
 
 
