@@ -11,7 +11,6 @@ from tithe.log import Snapshot
 from tithe.loop import outlook as outlooks
 from tithe.loop.estimate import estimates, headline, scores
 from tithe.rng import stream
-from tithe.service.founding import FILE
 from tithe.service.settings import Settings
 from tithe.service.versions import Version, Versions
 from tithe.service.words import label_in, label_out
@@ -43,7 +42,6 @@ class Judge:
             versions,
             truths(snapshot),
             reserved=len(snapshot.audit),
-            population=population(snapshot) if snapshot.audit else None,
             serving=serving if any(one.number == serving for one in versions) else None,
             per_label_s=settings.per_label_s or seconds_of(snapshot),
             open_items=open_items,
@@ -66,7 +64,7 @@ class Judge:
                 "at": one.at,
                 "fit_s": one.fit_s,
                 "recipe": dict(one.recipe),
-                "audit": _judged(task, labels, known[one.version], population(snapshot)),
+                "audit": _judged(task, labels, known[one.version]),
                 "on_disk": one.version in saved,
                 "serving": one.version == (latest if serving is None else serving),
             }
@@ -140,11 +138,6 @@ def truths(snapshot: Snapshot) -> dict[str, Label | None]:
     return {one: snapshot.labels.get(one) for one in snapshot.answers if one in snapshot.audit}
 
 
-def population(snapshot: Snapshot) -> int:
-    """How many items the audit items were drawn from: all but those that came with an answer."""
-    return len(snapshot.items) - sum(FILE in by for by in snapshot.answers.values())
-
-
 def seconds_of(snapshot: Snapshot) -> float | None:
     """The median seconds of the last answers; None where nobody measured any."""
     measured = [answer.seconds for by in snapshot.answers.values() for answer in by.values() if answer.seconds > 0]
@@ -156,11 +149,11 @@ def _as_labels(one: Version, task: Task, renames: Mapping[str, str]) -> outlooks
     return outlooks.Version(one.version, one.labelled, one.cost, one.scores, guesses)
 
 
-def _judged(task: Task, labels: Mapping[str, Label], version: outlooks.Version, among: int) -> dict[str, Any] | None:
+def _judged(task: Task, labels: Mapping[str, Label], version: outlooks.Version) -> dict[str, Any] | None:
     """The headline estimate of a version, where it has a guess of each answered audit item."""
     if not labels or not labels.keys() <= version.guesses.keys():
         return None
-    found = estimates(task, scores(task, labels, version.guesses), among)[0]
+    found = estimates(task, scores(task, labels, version.guesses))[0]
     return {"name": found.name, "score": found.mean, "low": found.low, "high": found.high, "n": found.n}
 
 
