@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def more(live: Live, request: Request) -> Mapping[str, Any]:
     """The guidelines as HTML; all else the page asks of the API."""
-    return {"guidelines": guidelines.render(live.settings()["guidelines"])}
+    return {"guidelines": guidelines.render(live.settings()["guidelines"], below=1)}
 
 
 page = Page("label", "Label", 10, more)

@@ -56,12 +56,20 @@ export class Recent {
     this.texts = new Map();
     this.timer = 0;
     panel.addEventListener("toggle", () => this.soon(0));
-    outbox.addEventListener("sent", () => this.soon());
+    outbox.addEventListener("sent", (event) => this.sent(event.detail));
     outbox.addEventListener("change", () => this.draw());
   }
 
   remember(item) {
     this.texts.set(item.id, item.text);
+  }
+
+  /** A new answer is known here; what an undo left standing, the server knows. */
+  sent({ entry, number }) {
+    if (entry.kind !== "answer" || !this.texts.has(entry.body.item)) return this.soon();
+    const { item } = entry.body;
+    const row = { ...entry.body, annotation: number, text: this.texts.get(item), standing: true };
+    this.saved = [row, ...this.saved.filter((one) => one.item !== item)];
   }
 
   soon(wait = CALM_MS) {
@@ -79,7 +87,8 @@ export class Recent {
     if (!this.panel.open) return;
     const waiting = this.outbox.waiting.filter((one) => one.kind === "answer" && !one.refused);
     const open = waiting.map((one) => ({ ...one.body, key: one.key, text: this.texts.get(one.body.item) ?? "", waits: true }));
-    const rows = [...open.reverse(), ...this.saved.filter((one) => one.standing)].slice(0, 50);
+    const newer = new Set(open.map((one) => one.item));
+    const rows = [...open.reverse(), ...this.saved.filter((one) => one.standing && !newer.has(one.item))].slice(0, 50);
     const had = [...this.list.querySelectorAll("button")].indexOf(document.activeElement);
     this.list.replaceChildren(...rows.map((one) => this.row(one)));
     if (had >= 0) this.list.querySelectorAll("button")[had]?.focus();

@@ -22,12 +22,14 @@ export class LabelList {
     this.buttons = new Map();
     this.filter = made("input", { type: "search", className: "find-label", placeholder: "Find a label", autocomplete: "off" });
     this.filter.setAttribute("aria-label", "Find a label");
-    this.filter.setAttribute("data-hint", "l");
+    this.filter.setAttribute("aria-keyshortcuts", "l");
     this.box = made("div", { className: "labels" });
     this.box.setAttribute("role", "group");
     this.box.setAttribute("aria-label", "Labels");
     this.none = made("p", { className: "quiet small", textContent: "No label is called so.", hidden: true });
-    host.append(made("div", { className: "find-row" }, this.filter), this.box, this.none);
+    this.chosen = made("p", { className: "quiet small chosen-words" });
+    const key = made("kbd", { textContent: "l" });
+    host.append(made("div", { className: "find-row" }, this.filter, key, this.chosen), this.box, this.none);
     this.filter.addEventListener("input", () => this.narrow());
     this.filter.addEventListener("keydown", (event) => this.typed(event));
     this.filter.addEventListener("blur", () => !this.filter.value || this.clear());
@@ -63,6 +65,7 @@ export class LabelList {
       button.classList.toggle("chosen", chosen.has(label));
       button.classList.toggle("suggested", chosen.has(label) && from === "suggestion");
     }
+    this.chosen.textContent = this.toggles && chosen.size ? `Marked: ${[...chosen].join(", ")}` : "";
   }
 
   /** Begins to look for a label; false where there is no field. */
@@ -78,6 +81,8 @@ export class LabelList {
 
   narrow() {
     const wanted = this.filter.value.trim().toLowerCase();
+    // Nothing below moves while labels are hidden.
+    this.box.style.minHeight = wanted ? this.box.style.minHeight || `${this.box.offsetHeight}px` : "";
     const rank = (label) => {
       const name = label.toLowerCase();
       if (name === wanted) return 0;

@@ -37,6 +37,7 @@ export class Outbox extends EventTarget {
     this.waiting = [];
     this.coming = new Map(); // answered, but not on the disk yet: some milliseconds
     this.turn = Promise.resolve();
+    this.changing = 0; // of those in turn
     this.state = "saved";
     this.trouble = "";
     this.tries = 0;
@@ -77,7 +78,6 @@ export class Outbox extends EventTarget {
     const whole = { ...entry, project: this.project, at: Date.now(), tried: false };
     this.coming.set(whole.key, whole);
     this.waiting.push(whole);
-    this.say("saving");
     return this.inTurn(async () => {
       const box = this.db.transaction("waiting", "readwrite", { durability: "strict" }).objectStore("waiting");
       await promised(box.add(whole));
@@ -104,7 +104,13 @@ export class Outbox extends EventTarget {
 
   /** One change of the box after the other, so that an undo never overtakes its answer. */
   inTurn(work) {
-    return (this.turn = this.turn.then(work));
+    this.changing++;
+    this.say("saving");
+    this.turn = this.turn.then(work).finally(() => {
+      this.changing--;
+      this.say();
+    });
+    return this.turn;
   }
 
   /** Forgets an answer that the server will never take. */
@@ -194,7 +200,7 @@ export class Outbox extends EventTarget {
   }
 
   say(state) {
-    const left = this.waiting.filter((one) => !one.refused).length;
+    const left = this.waiting.filter((one) => !one.refused).length + this.changing;
     if (state) this.state = state;
     if (!left) this.state = "saved";
     if (this.state === "saved" && left) this.state = "saving";

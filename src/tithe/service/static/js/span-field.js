@@ -97,7 +97,7 @@ class SpanField extends HTMLElement {
 
   moved() {
     if (!this.node || !this.isConnected) return;
-    const now = this.read();
+    const now = this.chips.contains(document.activeElement) ? null : this.read();
     if (now === null || (this.selected && same(now, this.selected))) return;
     this.selected = now;
     const before = this.current;
@@ -133,6 +133,7 @@ class SpanField extends HTMLElement {
 
   /** Labels the selection; otherwise relabels the chosen span; otherwise labels the word at the caret. */
   press(label) {
+    this.moved(); // the browser tells of a new caret a little later than keys come
     const { start, end } = this.selected ?? { start: 0, end: 0 };
     const chosen = this.current === null ? null : this.value[this.current];
     const marked = start < end ? this.offsets.trimmed(start, end) : null;
@@ -168,6 +169,7 @@ class SpanField extends HTMLElement {
 
   /** Removes the chosen span, or the one at the caret; without one, all marks of the model that nobody touched yet. */
   clear() {
+    this.moved();
     if (this.current === null) return this.from === "suggestion" && this.value.length ? (this.change([], "Suggestion cleared"), true) : false;
     const span = this.value[this.current];
     this.change(this.value.filter((one) => one !== span), `Removed ${span.label}: ${quoted(this.offsets.slice(span.start, span.end))}`);
