@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.browser.desk import SCRIPTS, TOKEN, Desk, ready
+
 from tithe import registry
 from tithe.service import founding
 from tithe.store import open_store
@@ -85,8 +85,9 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        with closing(playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])) as browser:
-            yield browser
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 Open = Callable[..., Any]

@@ -149,9 +149,10 @@ def press(page: Any, *keys: str) -> None:
 def answer(page: Any, *keys: str) -> str:
     """Answers the shown item by these keys; its text. Returns when another item is shown."""
     before = text_of(page)
+    item = page.locator("#question").get_attribute("data-item")
     press(page, *keys)
     gone = (
-        "before => document.querySelector('.text').textContent !== before || !document.getElementById('empty').hidden"
+        "item => document.querySelector('#question').dataset.item !== item || !document.getElementById('empty').hidden"
     )
-    until(page, gone, before)
+    until(page, gone, item)
     return before

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk, answer, press, saved
 

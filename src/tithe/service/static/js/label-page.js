@@ -20,6 +20,7 @@ const LOOK_MS = 10_000;
 let info = JSON.parse(at("desk").dataset.project);
 let keys = allocate(info.labels, info.settings.keys);
 let status = null;
+let begun = false; // an item of the address comes first
 const task = info.task;
 const field = document.createElement(FIELDS[task]);
 const outbox = new Outbox();
@@ -52,6 +53,7 @@ function draw() {
     at("comment-box").hidden = true;
     return;
   }
+  at("question").dataset.item = item.id;
   recent.remember(item);
   at("about").hidden = !item.answer;
   if (item.answer) drawBefore(item);
@@ -162,7 +164,7 @@ function wire() {
     drawSaved(outbox, at("saved"), at("notice"));
     if (status) drawStatus(status, task, fresh());
   });
-  queue.addEventListener("change", () => (desk.item === null ? desk.next() : undefined));
+  queue.addEventListener("change", () => begun && desk.item === null && desk.next());
   queue.addEventListener("lost", () => tell("Your hold on this item has ended: somebody else may be labelling it too. Your answer is kept all the same.", true));
   listen({ command: run, label: labelKey });
   addEventListener("beforeunload", (event) => outbox.coming.size && event.preventDefault());
@@ -176,8 +178,8 @@ function told(now) {
   const calm = status !== null && performance.now() - told.last < LOOK_MS;
   status = now;
   drawStatus(now, task, fresh());
-  if (newModel) queue.refresh();
-  else if (desk.item === null && !calm) queue.fill();
+  if (newModel && begun) queue.refresh();
+  else if (begun && desk.item === null && !calm) queue.fill();
   told.last = performance.now();
 }
 
@@ -196,7 +198,9 @@ async function start() {
   follow(told);
   const wanted = new URLSearchParams(location.search).get("item");
   if (wanted) await reopen(wanted, await before(wanted));
-  desk.item ?? desk.next();
+  begun = true;
+  if (desk.item === null) desk.next();
+  else queue.fill();
 }
 
 /** One's own answer to an item that was opened by its address. */

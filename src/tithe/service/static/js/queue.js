@@ -5,6 +5,7 @@ import { api, project } from "./api.js";
 const RENEW_MS = 60_000;
 const RESERVE = 1; // further ahead, questions would not know the last answers
 const AGAIN_MS = 4_000;
+const STALE_MS = 60_000; // an answer of the server that was on its way may still name an item that is answered by now
 
 /** Holds an item against other tabs of this browser for as long as this page lives; null where another tab has it. */
 function claim(id) {
@@ -23,6 +24,7 @@ export class Queue extends EventTarget {
     super();
     this.outbox = outbox;
     this.held = new Map(); // id -> what frees it for other tabs
+    this.answered = new Set(); // in this tab
     this.reserve = [];
     this.shown = null;
     this.reason = null; // why there is nothing
@@ -48,14 +50,17 @@ export class Queue extends EventTarget {
 
   /** Keeps an item for this tab, whichever tab had it. */
   async hold(id) {
+    this.answered.delete(id);
     if (this.held.has(id)) return;
     this.held.set(id, () => {});
     this.held.set(id, (await claim(id)) ?? (() => {}));
   }
 
-  /** The item is answered: nothing keeps it any more. */
+  /** The item is answered: nobody shall be shown it again. */
   drop(id) {
-    this.held.get(id)?.();
+    this.answered.add(id);
+    const free = this.held.get(id);
+    if (free) setTimeout(free, STALE_MS);
     this.held.delete(id);
     this.reserve = this.reserve.filter((one) => one.id !== id);
   }
@@ -68,6 +73,13 @@ export class Queue extends EventTarget {
     await this.hold(id);
     this.reserve = this.reserve.filter((one) => one.id !== id);
     return item;
+  }
+
+  /** The item is somebody else's now. */
+  lose(id) {
+    this.held.get(id)?.();
+    this.held.delete(id);
+    this.reserve = this.reserve.filter((one) => one.id !== id);
   }
 
   /** Fetches until there is a reserve. */
@@ -88,7 +100,7 @@ export class Queue extends EventTarget {
         this.reason = said.items.length ? null : said.reason;
         let found = 0;
         for (const item of said.items) {
-          if (this.held.has(item.id) || waiting.has(item.id) || this.outbox.items.has(item.id)) continue;
+          if ([this.held, this.answered, waiting, this.outbox.items].some((known) => known.has(item.id))) continue;
           const free = await claim(item.id);
           if (free === null) {
             others++;
@@ -127,7 +139,7 @@ export class Queue extends EventTarget {
     const ours = new Set(kept.map((one) => one.item));
     for (const id of items.filter((one) => !ours.has(one))) {
       if (this.shown?.id === id) this.dispatchEvent(new CustomEvent("lost", { detail: this.shown }));
-      else if (this.held.has(id) && !this.reserve.some((one) => one.id === id && one.seconds !== undefined)) this.drop(id);
+      else if (this.held.has(id) && !this.reserve.some((one) => one.id === id && one.seconds !== undefined)) this.lose(id);
     }
     this.fill();
   }
