@@ -10,12 +10,7 @@ from tests.browser.desk import Desk, answer, press, saved
 
 axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs axe: pip install -e '.[dev]'")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-LOOKS = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"color_scheme": "light", **PHONE},
-    "dark phone": {"color_scheme": "dark", **PHONE},
-}
+LOOKS = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", **PHONE}}
 
 
 def clean(page: Any, state: str) -> None:
