@@ -12,7 +12,9 @@ from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
 from tithe.models.starts import DEFAULT_START, makers
 from tithe.tasks import Task
 
-RESERVED = frozenset({"Enter", "Space", "Tab", "Escape", "Backspace", "Delete", "?", "/", "c", "f", "g", "n", "r", "x"})
+RESERVED = frozenset(
+    {"Enter", "Space", "Tab", "Escape", "Backspace", "Delete", "?", "/", "c", "f", "g", "l", "n", "r", "s", "x"}
+)
 """Keys that mean something on the labelling page and can be no label's."""
 
 _LONGEST = 100_000  # characters of guidelines

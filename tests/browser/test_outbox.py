@@ -1,0 +1,119 @@
+"""No answer is lost and none counts twice: lost networks, killed servers, reloads, two tabs, a lost login."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from tests.browser.conftest import Open
+from tests.browser.desk import TOKEN, Desk, answer, press, saved, text_of, until
+
+
+def waiting(page: Any, count: int) -> None:
+    until(page, "words => document.getElementById('saved').textContent === words", f"{count} not saved yet")
+
+
+def test_answers_outlive_a_killed_server_and_a_reload(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    given = {answer(page, "1"): "fruit"}
+    saved(page)
+    count = len(plants.answers())
+    plants.end(signal.SIGKILL)
+    for key in ("1", "2"):  # the item that is shown, and the one in reserve
+        given[text_of(page)] = {"1": "fruit", "2": "tree"}[key]
+        press(page, key)
+    waiting(page, 2)
+    assert "The server does not answer" in page.get_by_role("alert").inner_text()
+    plants.start()
+    page.reload()  # before it was sent, or just as it is
+    saved(page)
+    assert {one["text"]: one["label"] for one in plants.answers()[:3]} == given
+    assert len(plants.answers()) == count + 2
+
+
+def test_an_answer_whose_reply_was_lost_counts_once(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    count, lost = len(plants.answers()), []
+
+    def lose(route: Any) -> None:
+        lost.append(route.request.headers["idempotency-key"])
+        if len(lost) == 1:
+            route.fetch()  # the server has it
+            route.abort()  # the page never hears so
+        else:
+            route.continue_()
+
+    page.route("**/annotations", lose)
+    text = answer(page, "2")
+    saved(page)
+    assert len(lost) == 2
+    assert lost[0] == lost[1]
+    assert len(plants.answers()) == count + 1
+    assert plants.answers()[0]["text"] == text
+
+
+def test_an_undo_without_network_takes_back_what_was_never_sent(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    count = len(plants.answers())
+    page.context.set_offline(True)
+    text = answer(page, "1")
+    waiting(page, 1)
+    press(page, "Control+z")
+    assert text_of(page) == text
+    page.context.set_offline(False)
+    saved(page)
+    plants.until(lambda: len(plants.answers()) == count, "nothing more than before")
+
+
+def test_two_tabs_show_different_items_and_share_one_outbox(plants: Desk, opened: Open) -> None:
+    one = opened(plants)
+    other = opened(plants, beside=one)
+    texts = [text_of(one), text_of(other)]
+    for page in (one, other, one, other, other, one):
+        assert text_of(one) != text_of(other)
+        answer(page, "1")
+        texts += [text_of(one), text_of(other)]
+    saved(one)
+    saved(other)
+    newest = [each["text"] for each in plants.answers()[:6]]
+    assert len(set(newest)) == 6
+    assert set(newest) <= set(texts)
+
+
+def test_a_lost_login_keeps_the_answers_and_says_what_to_do(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    count = len(plants.answers())
+    page.context.clear_cookies()
+    answer(page, "1")
+    waiting(page, 1)
+    assert "Open the link that tithe label printed" in page.get_by_role("alert").inner_text()
+    page.context.request.post(f"{plants.url}/open", form={"token": TOKEN})
+    saved(page)
+    assert len(plants.answers()) == count + 1
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_an_answer_that_the_server_will_never_take_is_said_and_not_dropped(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    page.route(
+        "**/annotations",
+        lambda route: route.fulfill(
+            status=422, content_type="application/problem+json", body='{"detail": "no such label", "status": 422}'
+        ),
+    )
+    answer(page, "1")
+    page.get_by_text("1 refused").wait_for()
+    assert "no such label" in page.get_by_role("alert").inner_text()
+    page.unroute("**/annotations")
+    page.reload()
+    page.get_by_text("1 refused").wait_for()
+    page.get_by_role("button", name="Discard it").click()
+    saved(page)
+
+
+def test_leaving_gives_the_items_back(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    text = text_of(page)
+    page.goto("about:blank")
+    again = opened(plants)  # another browser, the same person: what was left is asked first
+    assert text_of(again) == text
