@@ -39,8 +39,8 @@ def test_the_status_comes_at_once_and_after_each_answer(serve_project: Any) -> N
 def test_many_open_pages_share_one_thread_and_leave_nothing(serve_project: Any) -> None:
     served = serve_project()
     updates = served.app.state.updates.of(served.live)
-    with served.script() as script, ExitStack() as stack:
-        streams = [stack.enter_context(served.script().stream("GET", "/events")) for _ in range(30)]
+    with served.script() as script, served.script() as pages, ExitStack() as stack:
+        streams = [stack.enter_context(pages.stream("GET", "/events")) for _ in range(30)]
         found = [events(one) for one in streams]
         for one in found:
             next(one)

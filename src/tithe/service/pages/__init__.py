@@ -50,7 +50,8 @@ def _templates() -> Environment:
 
 
 @cache
-def _modules() -> tuple[Any, ...]:
+def modules() -> tuple[Any, ...]:
+    """The files of the pages, in the order of the navigation."""
     found = [importlib.import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)]
     return tuple(sorted(found, key=lambda module: module.page.order))
 
@@ -65,7 +66,7 @@ def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
     """A page of the project in the request's path, with the common variables and `more`."""
     live = house_of(request).live(request.path_params["project"])
     project = live.info()
-    pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in _modules()]
+    pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in modules()]
     if page.more is not None:
         more = {**page.more(live, request), **more}
     csrf = session_of(request).csrf
@@ -75,7 +76,7 @@ def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
 def router() -> APIRouter:
     """All pages of one project."""
     whole = APIRouter(prefix="/p/{project}", include_in_schema=False, dependencies=[Depends(here)])
-    for module in _modules():
+    for module in modules():
         whole.add_api_route(f"/{module.page.name}", _showing(module.page), methods=["GET"], name=module.page.name)
         if hasattr(module, "router"):
             whole.include_router(module.router)
