@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -343,14 +344,26 @@ def test_what_a_killed_making_left_is_no_hindrance(start: Start, file: Path, tmp
 # --- in and out
 
 
-def test_items_come_in_while_the_server_runs_and_while_none_does(start: Start, tithe: Any, file: Path) -> None:
-    running = start(file, "--labels", "fruit,tree", "--project", "p")
-    more, folder = file.parent / "more.csv", file.parent / "p"
+def lexical(folder: Path) -> None:
+    """Has a project embedded sooner, without an encoder."""
+    with closing(open_store(ProjectFolder(folder).url)) as store:
+        store.project("p").configure({"start": "lexical"})
+
+
+def test_items_come_in_while_the_server_runs_and_while_none_does(start: Start, tithe: Any, made: Path) -> None:
+    lexical(made)
+    running = start("--project", made)
+    more, folder = made.parent / "more.csv", made
     write_rows(more, {"id": ["i0", "m1"], "text": [TEXTS[0], "kiwi"], "label": ["fruit", "tree"]})
     said = tithe("import", folder, more)
     assert (said.code, said.out) == (0, "imported: 1 new items, 25 in all\n")
     with running.client() as client:
         assert client.get("/items/m1").json()["label"] == "tree"
+        client.get("/next")
+        deadline = time.monotonic() + 120
+        while client.get("/status").json()["embedded"] < 25:  # the running server embeds it too
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
     running.end()
     assert tithe("import", folder, more).out == "imported: 0 new items, 25 in all\n"
 
@@ -381,9 +394,10 @@ def test_answers_go_out_while_the_server_runs_and_while_none_does(start: Start, 
 
 
 def test_with_predictions_every_row_goes_out(start: Start, tithe: Any, example: Any, tmp_path: Path) -> None:
-    write_rows(tmp_path / "part.csv", {"id": example.pool.ids[:60], "text": example.pool.texts[:60]})
-    labels = ",".join(sorted(set(example.gold.values())))
-    running = start("part.csv", "--labels", labels, "--project", "p")
+    columns: dict[str, list[Any]] = {"id": list(example.pool.ids[:60]), "text": list(example.pool.texts[:60])}
+    make(tmp_path / "p", columns, labels=example.task.labels)
+    lexical(tmp_path / "p")
+    running = start("--project", "p")
     with running.client() as client:
         for one in example.pool.ids[:20]:
             client.post("/annotations", json={"item": one, "label": example.gold[one]})

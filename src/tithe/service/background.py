@@ -68,6 +68,7 @@ class Background:
         self._made = 0
         self._fitted = -1  # answers at the last round
         self._staging = threading.Event()
+        self._count = 0  # items when a stage was last wanted for new ones
         self._closing = False
         self._threads = [
             threading.Thread(target=self._run, args=(loop,), daemon=True, name=loop.__name__)
@@ -103,10 +104,17 @@ class Background:
     def answered(self) -> None:
         """An answer came in: after a few of them the model is fitted again."""
         snapshot = self.desk.snapshot()
+        self.noticed()
         answers = len(snapshot.answers.keys() - snapshot.audit)
         few = 1 if self.latest is None else self.desk.settings.refit_every
         if answers - self._fitted >= few or answers < self._fitted:
             self.want_round()
+
+    def noticed(self) -> None:
+        """The desk has looked at the log: another process may have added items (`tithe import`)."""
+        if self.desk.count != self._count:
+            self._count = self.desk.count
+            self.want_stage()
 
     def want_round(self) -> None:
         """A round is to be made; nobody waits for it."""

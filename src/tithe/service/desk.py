@@ -57,6 +57,7 @@ class Desk:
         self._shown: dict[str, int] = {}
         self.drawn: list[str] = []
         self._read = 0
+        self.count = 0  # items, when it was last looked
         self._rows: tuple[Items, dict[str, int]] | None = None
         self._settings: tuple[int, Settings] | None = None
         self.settings_changed()
@@ -70,6 +71,7 @@ class Desk:
     def snapshot(self) -> Snapshot:
         """The log folded up to now; keeps in mind which items were shown."""
         snapshot = self.project.snapshot()
+        self.count = len(snapshot.items)
         with self._guard:
             if snapshot.position > self._read:
                 for place, event in enumerate(self.project.events(self._read), self._read + 1):

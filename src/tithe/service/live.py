@@ -115,7 +115,9 @@ class Live:
 
     def next(self, annotator: str, n: int = 1, item: str | None = None) -> dict[str, Any]:
         """The items that this annotator works on now; see `Desk.next`."""
-        return self.desk.next(annotator, n, item)
+        found = self.desk.next(annotator, n, item)
+        self.background.noticed()
+        return found
 
     def submit(self, answer: Answered, key: str | None = None) -> int:
         """Keeps an answer; its number. Raises as `Desk.submit`."""
