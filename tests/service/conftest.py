@@ -74,6 +74,7 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
             texts: list[str] | Items = TEXTS,
             labels: tuple[str, ...] = ("fruit", "tree"),
             task: str = "choice",
+            name: str = "",
             **settings: Any,
         ) -> Served:
             folder = tmp_path_factory.mktemp("project")
@@ -81,7 +82,8 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
             store = stack.enter_context(closing(open_store(url)))
             items = texts if isinstance(texts, Items) else Items([f"i{n}" for n in range(len(texts))], texts)
             kind = registry.build("tasks", task, labels=labels)
-            project = founding.found(store, "fruits", kind, items, settings={"start": "lexical", **settings})
+            chosen = {"start": "lexical", **settings}
+            project = founding.found(store, "fruits", kind, items, name=name, settings=chosen)
             house = House(store, url=url, folder=folder, cache=cache)
             access = Access(secret_of(folder), token=TOKEN)
             return run(house, project.id, folder, access)

@@ -298,8 +298,8 @@ DRAWN = {"chart.wide", "chart.narrow", "one.swatch"}
 """What templates may take as it is: pictures that `experiment.report.chart` draws, which escapes the words in them."""
 
 
-def test_no_page_runs_what_stands_in_texts_labels_or_comments(serve_project: Any) -> None:
-    served = serve_project([SCRIPT, "b", "c"], labels=(SCRIPT, "b"), guidelines=SCRIPT)
+def test_no_page_runs_what_stands_in_texts_labels_comments_or_names(serve_project: Any) -> None:
+    served = serve_project([SCRIPT, "b", "c"], labels=(SCRIPT, "b"), guidelines=SCRIPT, name=SCRIPT)
     with served.browser() as client:
         answer = {"item": "i0", "label": SCRIPT, "comment": SCRIPT}
         assert client.post("/annotations", json=answer).status_code == 201
@@ -309,6 +309,7 @@ def test_no_page_runs_what_stands_in_texts_labels_or_comments(serve_project: Any
             assert response.headers["content-type"] == "text/html; charset=utf-8"
             assert "<img src=x" not in response.text, page
             assert "<script>" not in response.text, page
+        assert "<script>" not in client.get(f"{served.url}/", headers={"Accept": "text/html"}).text
 
 
 def test_no_template_marks_anything_safe_or_has_inline_code() -> None:
