@@ -128,8 +128,8 @@ def test_after_a_restart_the_next_question_is_there_at_once(tmp_path: Path) -> N
         assert again.live.status()["model"]["labels"] <= 30
         assert again.live.desk.queue is not None
         again.learn(10)
-        versions = [event.position for event in again.project.events() if isinstance(event, Published)]
-        assert len(set(versions)) == len(versions)  # the same model is not published twice
+        models = [event.fingerprint for event in again.project.events() if isinstance(event, Published)]
+        assert len(set(models)) == len(models)  # the same model is not published twice
     again.store.close()
 
 
@@ -352,6 +352,16 @@ def test_changing_how_it_learns_takes_effect(served: Served) -> None:
         served.live.configure({"strategy": "nonsense"})
     served.live.configure({"suggestions": False})
     assert all(one["suggestion"] is None for one in served.live.next("me", 3)["items"])
+
+
+def test_another_trainer_of_the_same_answers_is_another_version(served: Served) -> None:
+    served.learn(20)
+    before = served.live.status()["model"]["version"]
+    served.live.configure({"trainer": "sklearn(LogisticRegression)"})
+    served.live.background.refill()
+    models = served.live.models()
+    assert models[0]["version"] > before
+    assert (models[0]["recipe"]["trainer"], models[1]["recipe"]["trainer"]) == ("sklearn(LogisticRegression)", "linear")
 
 
 def test_watchers_hear_of_changes(still: Served) -> None:

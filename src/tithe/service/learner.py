@@ -74,7 +74,7 @@ class Learner:
             return said
         items = found.pool.items
         if self._latest is None or self._latest[1].fingerprint != found.model.fingerprint:
-            self._latest, self._unsaved = (snapshot.position, found.model), True
+            self._latest, self._unsaved = (self._number_of(found.model, snapshot.position), found.model), True
         said["version"] = Version(
             self._latest[0],
             found.model.fingerprint,
@@ -89,6 +89,11 @@ class Learner:
         serving = found.model if settings.serving is None else self.model(settings.serving)
         said["suggestions"] = _named(serving, items, [*found.selection.ids, *beside])
         return said
+
+    def _number_of(self, model: Model, position: int) -> int:
+        """The version that a model is: the last one again, where a process before this one fitted the same."""
+        last = next(reversed(self.versions.all()), None)
+        return last.version if last is not None and last.fingerprint == model.fingerprint else position
 
     def model(self, version: int | None) -> Model:
         """The model of a version (None: the latest), from memory, from the disk, or fitted again from the log.

@@ -160,6 +160,9 @@ class Live:
         if new.start != old.start:
             self.project.append(Embedded((), start=new.start))
             self.desk.queue = None
+        elif (new.trainer, new.seed) != (old.trainer, old.seed):
+            # A version is the position it was fitted at: another model of the same answers needs another position.
+            self.project.append(Declared(snapshot.task, snapshot.declared))
         if new.recipe != old.recipe or new.serving != old.serving or new.seed != old.seed:
             self.background.want_stage()
             self.background.want_round()
