@@ -22,10 +22,10 @@ demo: install ## Runs the bundled example into demo/: a simulation and its repor
 	$(BIN)/tithe demo --out demo
 
 test: install ## Runs the default tests, which take under five minutes.
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: install ## Runs all tests, those of minutes too.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install ## Lints, checks the format and the types.
 	$(BIN)/ruff check .
