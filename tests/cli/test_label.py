@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -330,6 +330,33 @@ def test_a_full_disk_leaves_nothing(small_disk: Path, tithe: Any, tmp_path: Path
     assert (said.code, said.out) == (2, "")
     assert "full" in said.errors[-1]
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_disk_that_fills_while_labelling_loses_no_acknowledged_answer(
+    start: Start, file: Path, small_disk: Path
+) -> None:
+    from tithe.service import making
+
+    source = making.Source(file, "choice", ("fruit", "tree"))
+    making.make(small_disk / "p", source, note=print, tell=lambda *_: None)
+    lexical(small_disk / "p")
+    filler, kept = small_disk / "filler", set[str]()
+    with start("--project", small_disk / "p").client() as client:
+        with filler.open("wb", buffering=0) as full, suppress(OSError):
+            while full.write(b"x" * 1024):
+                pass
+        for n in range(24):
+            sent = client.post("/annotations", json={"item": f"i{n}", "label": "tree", "comment": "x" * 5_000})
+            if sent.status_code == 201:
+                kept.add(f"i{n}")
+                continue
+            assert sent.status_code == 503
+            assert "the disk" in sent.json()["detail"]
+        filler.unlink()
+        assert client.post("/annotations", json={"item": "i23", "label": "fruit"}).status_code == 201
+        found = {one["item"] for one in client.get("/annotations", params={"limit": 100}).json()}
+    assert len(kept) < 24
+    assert found == kept | {"i23"}
 
 
 def test_what_a_killed_making_left_is_no_hindrance(start: Start, file: Path, tmp_path: Path) -> None:
