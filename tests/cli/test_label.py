@@ -285,6 +285,12 @@ def test_a_file_that_has_changed_says_what(start: Start, refused: Refused, made:
         assert client.get("/items/i5").json()["text"] == TEXTS[5]
 
 
+def test_guidelines_that_are_a_book_are_refused(refused: Refused, made: Path, tmp_path: Path) -> None:
+    (tmp_path / "book.md").write_text("long " * 30_000)
+    said = refused("label", "--project", made, "--guidelines", tmp_path / "book.md", "--no-browser")
+    assert "at most 100,000 characters" in said
+
+
 def test_another_file_for_a_project_is_refused(refused: Refused, made: Path, tmp_path: Path) -> None:
     write_rows(tmp_path / "other.csv", {"text": ["something", "else"]})
     said = refused("label", tmp_path / "other.csv", "--project", made, "--no-browser")

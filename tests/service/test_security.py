@@ -294,8 +294,8 @@ def test_script_in_an_address_stays_text(fruits: Any, browser: httpx.Client) -> 
     assert SCRIPT not in closed.text
 
 
-DRAWN = {"chart.wide", "chart.narrow", "one.swatch"}
-"""What templates may take as it is: pictures that `experiment.report.chart` draws, which escapes the words in them."""
+MADE = {"chart.wide", "chart.narrow", "one.swatch", "guidelines"}
+"""What templates take as it is: pictures of `experiment.report.chart`, HTML of `service.guidelines`; both escape."""
 
 
 def test_no_page_runs_what_stands_in_texts_labels_comments_or_names(serve_project: Any) -> None:
@@ -315,7 +315,7 @@ def test_no_page_runs_what_stands_in_texts_labels_comments_or_names(serve_projec
 def test_no_template_marks_anything_safe_or_has_inline_code() -> None:
     for path in (SERVICE / "templates").rglob("*.html"):
         text = path.read_text("utf-8")
-        assert set(re.findall(r"([\w.]+) *\| *safe", text)) <= DRAWN, path
+        assert set(re.findall(r"([\w.]+) *\| *safe", text)) <= MADE, path
         assert "style=" not in text, path
         assert "javascript:" not in text, path
         assert " onclick" not in text, path

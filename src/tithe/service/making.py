@@ -19,6 +19,7 @@ from tithe.data.files import clear_errors, decoded
 from tithe.data.reading import read_items
 from tithe.errors import ConfigError, DataError, LabelError, StoreError
 from tithe.service import founding
+from tithe.service.guidelines import check as checked_guidelines
 from tithe.service.house import id_of
 from tithe.service.live import MOST_LABELS
 from tithe.store import Project, Store, open_store
@@ -146,7 +147,7 @@ def check(
         LabelError: other labels were asked for.
     """
     if guidelines:
-        project.configure({"guidelines": guidelines})
+        project.configure({"guidelines": checked_guidelines(guidelines)})
     if source is None:
         return
     snapshot, known = project.snapshot(), project.settings().get("source") or {}
