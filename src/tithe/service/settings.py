@@ -84,6 +84,11 @@ class Settings:
         try:
             if name == "keys":
                 _check_keys(self.keys, task)
+            if name in ("strategy", "diversity") and 0 < self.diversity < 1 and "(" in self.strategy:
+                raise ConfigError(
+                    f"{self.strategy!r} is written out, and cannot be mixed with diversity as well; "
+                    f"set diversity to 0, or write all of it as mix(...)"
+                )
             if name in ("strategy", "diversity", "initial", "trainer", "start"):
                 check_task(strategy_of(self.recipe.strategy), task.name, f"the strategy {self.recipe.strategy!r}")
                 check_task(strategy_of(self.initial), task.name, f"the strategy {self.initial!r}")
