@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tithe.service.pages.export import formats
@@ -25,6 +25,7 @@ def marked(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]]]:
     return text, [{"start": min(a, b), "end": max(a, b), "label": label} for a, b, label in pairs]
 
 
+@settings(deadline=None)
 @given(marked())
 def test_stretches_are_the_text_and_each_character_has_the_labels_of_its_spans(given: Any) -> None:
     text, spans = given
@@ -38,6 +39,7 @@ def test_stretches_are_the_text_and_each_character_has_the_labels_of_its_spans(g
             place += 1
 
 
+@settings(deadline=None)
 @given(marked())
 def test_every_span_that_holds_a_character_is_named_once(given: Any) -> None:
     text, spans = given

@@ -10,14 +10,13 @@ from typing import Any
 from tithe.errors import ConfigError, TitheError, near
 from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
 from tithe.models.starts import DEFAULT_START, makers
+from tithe.service.guidelines import LONGEST
 from tithe.tasks import Task
 
 RESERVED = frozenset(
     {"Enter", "Space", "Tab", "Escape", "Backspace", "Delete", "?", "/", "c", "f", "g", "l", "n", "r", "s", "x"}
 )
 """Keys that mean something on the labelling page and can be no label's."""
-
-_LONGEST = 100_000  # characters of guidelines
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,11 @@ class Settings:
         try:
             if name == "keys":
                 _check_keys(self.keys, task)
+            if name in ("strategy", "diversity") and 0 < self.diversity < 1 and "(" in self.strategy:
+                raise ConfigError(
+                    f"{self.strategy!r} is written out, and cannot be mixed with diversity as well; "
+                    f"set diversity to 0, or write all of it as mix(...)"
+                )
             if name in ("strategy", "diversity", "initial", "trainer", "start"):
                 check_task(strategy_of(self.recipe.strategy), task.name, f"the strategy {self.recipe.strategy!r}")
                 check_task(strategy_of(self.initial), task.name, f"the strategy {self.initial!r}")
@@ -128,7 +132,7 @@ _FORMS: dict[str, Any] = {
     "budget": (lambda value: value is None or _is_count(value, 1), "a number of labels, 1 or more, or null"),
     "refit_every": (lambda value: _is_count(value, 1), "a number of answers, 1 or more"),
     "overlap": _FLAG,
-    "guidelines": (lambda value: isinstance(value, str) and len(value) <= _LONGEST, f"text of up to {_LONGEST:,}"),
+    "guidelines": (lambda value: isinstance(value, str) and len(value) <= LONGEST, f"text of up to {LONGEST:,}"),
     "keys": (lambda value: isinstance(value, Mapping), 'an object such as {"label": "key"}'),
     "seed": (lambda value: _is_count(value, 0), "a whole number, 0 or more"),
     "slots": (lambda value: _is_count(value, 1) and value <= 100, "a number of people, 1 to 100"),

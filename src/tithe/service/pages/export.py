@@ -25,7 +25,7 @@ _FORMATS = {
     "label-studio": ("Label Studio", "JSON of tasks with annotations, and predictions apart"),
     "doccano": ("doccano", "JSON lines as doccano imports them"),
     "prodigy": ("Prodigy", "JSON lines as Prodigy keeps them"),
-    "crowd": ("Crowd table", "task, worker, label: for crowd-kit and other judges of annotators; answers alone"),
+    "crowd": ("Crowd table", "task, worker, label: for crowd-kit and other judges of annotators"),
 }
 _ONLY: dict[str, tuple[str, ...]] = {"conll": ("spans",), "txt": ()}  # a text file holds no labels
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 
 from tithe.errors import ConfigError, TitheError
-from tithe.experiment.summary.words import p_value, score_percent, signed
+from tithe.experiment.summary.words import metric_name, p_value, score_percent, signed
 from tithe.service.pages import Page
 from tithe.service.showing import between, colour_of, names_of, shortened, stretches, when
 
@@ -69,8 +69,10 @@ def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
         "version": one["version"],
         "labels": f"{one['labels']:,}",
         "score": "–" if one["score"] is None else score_percent(one["score"]),
+        "measure": metric_name(next(iter(one["scores"]), "")),
         "audit": audit
         and {
+            "name": audit["name"],
             "value": audit["score"],
             "low": audit["low"],
             "high": audit["high"],

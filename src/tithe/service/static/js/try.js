@@ -4,6 +4,8 @@ import { part } from "./parts.js";
 const form = document.getElementById("try");
 const answer = document.getElementById("answer");
 const refused = document.getElementById("refused");
+const waiting = document.getElementById("waiting");
+const SLOW_MS = 1000; // a model that is being trained answers later
 let latest = 0; // an answer that was overtaken is not shown
 
 /** What the form asks; labels are left out where all of them are looked for. */
@@ -21,13 +23,18 @@ function asked() {
 async function ask() {
   const mine = ++latest;
   form.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => (waiting.hidden = false), SLOW_MS);
   try {
     const nodes = await part(form.action, asked());
     if (mine === latest) show("", nodes);
   } catch (problem) {
     if (mine === latest) show(problem.detail, []);
   } finally {
-    if (mine === latest) form.removeAttribute("aria-busy");
+    clearTimeout(slow);
+    if (mine === latest) {
+      form.removeAttribute("aria-busy");
+      waiting.hidden = true;
+    }
   }
 }
 
