@@ -137,6 +137,12 @@ def test_a_whole_joined_of_parts_has_their_views_and_computes_only_what_is_new(s
         array[0] = 0
 
 
+def test_in_memory_is_the_whole_that_was_joined_and_not_its_parts_as_well(tmp_path: Path) -> None:
+    store, whole = ViewStore(tmp_path), joined(stages())
+    found = view(store, Producer(), whole)
+    assert sum(array.nbytes for array in store._kept.values()) == found.nbytes
+
+
 def test_a_part_of_a_joined_whole_is_cut_out_of_its_view(store: ViewStore) -> None:
     compute, whole = Producer(), joined(stages())
     cut = whole.take(np.array([45, 3, 25])).take(np.array([2, 0]))

@@ -26,8 +26,8 @@ FIRST_STAGE = 600
 GROWTH, LARGEST = 4, 20_000
 """Each stage is this many times all before it, up to so many items."""
 
-QUEUE = 20
-"""Questions of a round, or four times the answers between two rounds where that is more."""
+QUEUE, LONGEST_QUEUE = 20, 400
+"""Questions of a round; more where people answer so quickly that they would be spent before the next round is made."""
 
 _PATIENCE_S = 20.0
 log = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class Background:
         self._wanted = 0  # rounds wanted so far, and the last of them that was made
         self._made = 0
         self._fitted = -1  # answers at the last round
+        self._meanwhile = 0  # answers that came while it was made
         self._staging = threading.Event()
         self._count = 0  # items when a stage was last wanted for new ones
         self._closing = False
@@ -105,7 +106,7 @@ class Background:
         """An answer came in: after a few of them the model is fitted again."""
         snapshot = self.desk.snapshot()
         self.noticed()
-        answers = len(snapshot.answers.keys() - snapshot.audit)
+        answers = _answers(snapshot)
         few = 1 if self.latest is None else self.desk.settings.refit_every
         if answers - self._fitted >= few or answers < self._fitted:
             self.want_round()
@@ -164,14 +165,16 @@ class Background:
         snapshot = self.desk.snapshot()
         if not snapshot.stages:
             return  # nothing is embedded: the desk draws
-        self._fitted = len(snapshot.answers.keys() - snapshot.audit)
+        self._fitted = _answers(snapshot)
         self.training = True
         self.bell.ring()
         try:
             settings = self.desk.settings
             beside = [one.item for one in self.project.held()]
-            said = self.learner.call("round", n=max(QUEUE, 4 * settings.refit_every), beside=beside)
+            n = max(QUEUE, 4 * settings.refit_every, 4 * self._meanwhile)
+            said = self.learner.call("round", n=min(n, LONGEST_QUEUE), beside=beside)
             self._publish(said)
+            self._meanwhile = _answers(self.desk.snapshot()) - self._fitted
         finally:
             self.training, self.progress = False, None
             self.bell.ring()
@@ -219,7 +222,7 @@ class Background:
         """The items to embed next: those that people have seen, audit items, then a random draw of the others."""
         stages = snapshot.stages or ()
         ready = {one for stage in stages for one in stage}
-        waiting = [one for one in sorted(snapshot.items.ids) if one not in ready]
+        waiting = [one for one in snapshot.items.ids if one not in ready]
         if not waiting:
             return []
         size = FIRST_STAGE if not ready else min(GROWTH * len(ready), LARGEST)
@@ -228,7 +231,8 @@ class Background:
         first = {*snapshot.answers, *snapshot.pending, *audit}
         order = stream(self.desk.settings.seed, "stage", len(stages)).permutation(len(waiting)).tolist()
         drawn = [waiting[row] for row in order]
-        return sorted(drawn, key=lambda one: one not in first)[:size]
+        seen = [one for one in drawn if one in first][:size]
+        return seen + [one for one in drawn if one not in first][: size - len(seen)]
 
     def _told(self, what: str, done: int, total: int) -> None:
         self.detail, self.progress = what, (done, total)
@@ -238,3 +242,8 @@ class Background:
         log.warning("%s: %s", what, error)
         self.troubles.add(what, error)
         self.bell.ring()
+
+
+def _answers(snapshot: Snapshot) -> int:
+    """Items answered that are none of the audit."""
+    return len(snapshot.answers) - sum(one in snapshot.answers for one in snapshot.audit)

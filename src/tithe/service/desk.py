@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tithe.errors import UnknownItemError
@@ -27,6 +28,7 @@ from tithe.tasks import Task, check_inside
 from tithe.tasks.spans import Spans
 from tithe.tokens import tokenise
 from tithe.types import Item, Items, Label, names_in
+from tithe.views import ViewStore
 
 LEASE_S = 600.0
 """How long an item is kept for somebody; an open page renews it."""
@@ -59,7 +61,7 @@ class Desk:
         self._read = 0
         self.count = 0  # items, when it was last looked
         self._rows: tuple[Items, dict[str, int]] | None = None
-        self._settings: tuple[int, Settings] | None = None
+        self._workshop = Workshop(ViewStore())  # for draws alone: it keeps the index of ids
         self.settings_changed()
 
     # --- what is known
@@ -74,12 +76,13 @@ class Desk:
         self.count = len(snapshot.items)
         with self._guard:
             if snapshot.position > self._read:
-                for place, event in enumerate(self.project.events(self._read), self._read + 1):
+                for place, _, event in self.project.recorded(self._read, kinds=(Asked, Drawn)):
                     if isinstance(event, Asked):
                         self._shown |= dict.fromkeys(event.ids, place)
                     elif isinstance(event, Drawn):
                         self.drawn += event.ids
                     self._read = place
+                self._read = max(self._read, snapshot.position)
         return snapshot
 
     def task(self, snapshot: Snapshot) -> Task:
@@ -129,9 +132,9 @@ class Desk:
         self.row(snapshot.items, item)
         leases = self.project.renew(annotator, [item], seconds=LEASE_S)
         if not leases:
-            leases = self.project.take(annotator, [item], 1, seconds=LEASE_S, slots=self.settings.slots)
-            if leases and item not in snapshot.labels and item not in snapshot.pending:
-                self._log(self._asked(CHOSEN, snapshot, item))
+            is_asked = item in snapshot.labels or item in snapshot.pending
+            lease = self._lease(annotator, [item], None if is_asked else partial(self._asked, CHOSEN, snapshot))
+            leases = [] if lease is None else [lease]
         others = [one for one in held if one.item == item and one.annotator != annotator]
         if not leases and others:
             return []
@@ -141,15 +144,23 @@ class Desk:
         """A lease on the next item, whoever proposed it; the log says that it was shown."""
         taken = {one.item for one in held}
         for ids, event in self._sources(snapshot, taken):
-            open_ids = [one for one in ids if one not in taken and self._is_open(snapshot, one)]
-            if not open_ids:
-                continue
-            leases = self.project.take(annotator, open_ids, 1, seconds=LEASE_S, slots=self.settings.slots)
-            if leases:
-                if event is not None:
-                    self._log(event(leases[0].item))
-                return leases[0]
+            open_ids = (one for one in ids if one not in taken and self._is_open(snapshot, one))
+            first = next(open_ids, None)
+            lease = None if first is None else self._lease(annotator, chain((first,), open_ids), event)
+            if lease is not None:
+                return lease
         return None
+
+    def _lease(self, annotator: str, ids: Iterable[str], event: Callable[[str], Asked] | None) -> Lease | None:
+        """A lease on the first of these items that is free. With an event, the log says in the same breath why."""
+        slots = self.settings.slots
+        if event is None:
+            return next(iter(self.project.take(annotator, ids, 1, seconds=LEASE_S, slots=slots)), None)
+        found = self.project.ask(annotator, ids, event, seconds=LEASE_S, slots=slots)
+        if found is None:
+            return None
+        lease, self._shown[found[0].item] = found
+        return lease
 
     def _sources(
         self, snapshot: Snapshot, taken: set[str]
@@ -163,7 +174,7 @@ class Desk:
         shown = len(self.drawn) - len(audit) + sum(one in snapshot.audit for one in taken)
         if audit and audit_due(len(snapshot.answers) + len(taken), shown, self.settings.audit):
             yield audit, partial(self._asked, AUDIT, snapshot)
-        if not snapshot.stages and not self._queued(snapshot, taken):
+        if not snapshot.stages and not self._has_queued(snapshot, taken):
             self._draw(snapshot)
         for refilled in (False, True):
             if (refilled or self.queue is None) and self.left(snapshot) > len(taken):
@@ -175,18 +186,19 @@ class Desk:
 
     def left(self, snapshot: Snapshot) -> int:
         """How many items nobody has answered, but for audit items."""
-        return len(snapshot.items) - len(snapshot.answers.keys() | snapshot.audit)
+        unanswered_audit = sum(one not in snapshot.answers for one in snapshot.audit)
+        return len(snapshot.items) - len(snapshot.answers) - unanswered_audit
 
     def _asked(self, why: str, snapshot: Snapshot, item: str) -> Asked:
         return Asked((item,), why, self.settings.seed, snapshot.position)
 
-    def _queued(self, snapshot: Snapshot, taken: set[str]) -> list[str]:
+    def _has_queued(self, snapshot: Snapshot, taken: set[str]) -> bool:
         ids = () if self.queue is None else self.queue.ids
-        return [one for one in ids if one not in taken and self._is_open(snapshot, one)]
+        return any(one not in taken and self._is_open(snapshot, one) for one in ids)
 
     def _draw(self, snapshot: Snapshot) -> None:
         """Questions while nothing is embedded: the round needs no model, so it is made here and now."""
-        found = propose(snapshot, self.settings.recipe, seed=self.settings.seed, n=DRAWN, workshop=Workshop())
+        found = propose(snapshot, self.settings.recipe, seed=self.settings.seed, n=DRAWN, workshop=self._workshop)
         self.queue = Queue(
             snapshot.position,
             DRAWN,
@@ -202,9 +214,6 @@ class Desk:
 
     def _is_open(self, snapshot: Snapshot, item: str) -> bool:
         return len(snapshot.answers.get(item, ())) < self.settings.slots
-
-    def _log(self, event: Asked) -> None:
-        self._shown[event.ids[0]] = self.project.append(event)
 
     def _spent(self, snapshot: Snapshot, more: int) -> str | None:
         budget, labelled = self.settings.budget, len(snapshot.labels)

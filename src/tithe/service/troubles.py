@@ -17,6 +17,7 @@ class Troubles:
 
     def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
         self.path, self._clock = path, clock
+        self._all: list[dict[str, Any]] | None = None  # nobody else writes to the file
 
     def add(self, what: str, error: Exception) -> None:
         """Keeps an error with its traceback."""
@@ -25,11 +26,14 @@ class Troubles:
         with replacing_text(self.path) as file:
             for one in reversed(kept):
                 file.write(json.dumps(one, ensure_ascii=False) + "\n")
+        self._all = kept
 
     def all(self) -> list[dict[str, Any]]:
         """All that are kept, the newest first."""
-        try:
-            lines = self.path.read_text("utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in reversed(lines)]
+        if self._all is None:
+            try:
+                lines = self.path.read_text("utf-8").splitlines()
+            except FileNotFoundError:
+                lines = []
+            self._all = [json.loads(line) for line in reversed(lines)]
+        return self._all

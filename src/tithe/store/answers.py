@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _PAGE = 2_000
 
+# Made once: every answer needs them.
+_KNOWN = sa.select(keys.c.body, keys.c.position).where(
+    keys.c.project == sa.bindparam("project"),
+    keys.c.annotator == sa.bindparam("annotator"),
+    keys.c.key == sa.bindparam("key"),
+)
+_KEEP_KEY = sa.insert(keys)
+
 
 class Annotation(NamedTuple):
     """An answer as it goes out: its label as it is called now, its item's text, and whether it still stands."""
@@ -106,7 +114,8 @@ class Answers:
         for row in rows:
             answer = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
             if isinstance(answer, Answered):
-                answer = replace(answer, label=names.of(answer.label, row.position))
+                label = names.of(answer.label, row.position)
+                answer = answer if label == answer.label else replace(answer, label=label)
                 found.append(Annotation(row.position, row.at, answer, row.text or "", row.stands is not None))
         return found
 
@@ -119,7 +128,7 @@ class Answers:
         position = record(connection, self._key, here, [event], at)
         if key is not None:
             own = {"project": self._key, "annotator": event.annotator, "key": storable(key)}
-            connection.execute(sa.insert(keys).values(**own, body=_body(asked), position=position, at=at))
+            connection.execute(_KEEP_KEY, own | {"body": _body(asked), "position": position, "at": at})
         return position
 
     def _known(self, connection: Connection, asked: Event, key: str | None) -> int | None:
@@ -127,7 +136,7 @@ class Answers:
         if key is None:
             return None
         own = {"project": self._key, "annotator": encode(asked).annotator, "key": key}
-        row = connection.execute(sa.select(keys.c.body, keys.c.position).filter_by(**own)).first()
+        row = connection.execute(_KNOWN, own).first()
         if row is None:
             return None
         if row.body != _body(asked):

@@ -14,7 +14,7 @@ from tithe.errors import ConfigError, ConflictError, UnknownItemError
 from tithe.log import Added, Answered, Declared, Event, Snapshot, Withdrawn
 from tithe.store import items as item_rows
 from tithe.store.database import Database
-from tithe.store.rows import EventRow, decode, encode
+from tithe.store.rows import NAMES, EventRow, decode, encode
 from tithe.store.tables import batches, events, items, leases, projects, standing
 
 if TYPE_CHECKING:
@@ -22,6 +22,56 @@ if TYPE_CHECKING:
 
 _PAGE = 5_000
 """Events of one query: memory stays small, and no read transaction lasts."""
+
+# Every answer needs these, and making a statement costs more than running it: so they are made once.
+_POSITION = sa.select(projects.c.position).where(projects.c.key == sa.bindparam("project"))
+_LOCKED = _POSITION.with_for_update()
+_ALL = (
+    sa.select(events)
+    .where(events.c.project == sa.bindparam("project"), events.c.position > sa.bindparam("after"))
+    .order_by(events.c.position)
+    .limit(_PAGE)
+)
+_OF_ITEM, _OF_KINDS = events.c.item == sa.bindparam("item"), events.c.kind.in_(sa.bindparam("kinds", expanding=True))
+_EVENTS = {
+    (False, False): _ALL,
+    (True, False): _ALL.where(_OF_ITEM),
+    (False, True): _ALL.where(_OF_KINDS),
+    (True, True): _ALL.where(_OF_ITEM, _OF_KINDS),
+}
+"""By whether of one item, and whether of some kinds."""
+_RECORD = sa.insert(events)
+_MOVE = sa.update(projects).where(projects.c.key == sa.bindparam("own")).values(position=sa.bindparam("to"))
+
+
+def _of_one(table: sa.Table) -> sa.Delete:
+    own = (table.c[name] == sa.bindparam(name) for name in ("project", "item", "annotator"))
+    return sa.delete(table).where(*own)
+
+
+_END_LEASE, _FALL = _of_one(leases), _of_one(standing)
+
+
+def _upsert(insert: Any) -> Any:
+    """Writes a row of `standing`, in the place of the one with the same primary key if there is one."""
+    return insert.on_conflict_do_update(
+        index_elements=["project", "item", "annotator"], set_={"position": insert.excluded.position}
+    )
+
+
+_STAND = {
+    "sqlite": _upsert(sqlite.insert(standing)),
+    "postgresql": _upsert(postgresql.insert(standing)),
+}
+_ITEM = (
+    sa.select(items.c.row)
+    .join(batches, (items.c.project == batches.c.project) & (items.c.batch == batches.c.batch))
+    .where(
+        items.c.project == sa.bindparam("project"),
+        items.c.id == sa.bindparam("item"),
+        batches.c.position.is_not(None),
+    )
+)
 
 
 class Recorded(NamedTuple):
@@ -56,11 +106,17 @@ class KeptLog:
         """The events behind a position."""
         return [one.event for one in self.recorded(after)]
 
-    def recorded(self, after: int = 0, *, item: str | None = None) -> Iterator[Recorded]:
-        """The events behind a position one by one, of one item or of all; in memory is one page."""
+    def recorded(
+        self, after: int = 0, *, item: str | None = None, kinds: Sequence[type[Event]] | None = None
+    ) -> Iterator[Recorded]:
+        """The events behind a position one by one, of one item or of all, of some kinds or of all; it holds one page.
+
+        Without `Added` among the kinds no items are read.
+        """
+        names = None if kinds is None else [NAMES[kind] for kind in kinds]
         while True:
             with self._database.reading() as connection:
-                page = _page(connection, self._key, after, item)
+                page = _page(connection, self._key, after, item, names)
             yield from page
             if len(page) < _PAGE:
                 return
@@ -84,14 +140,14 @@ class KeptLog:
 
     def __len__(self) -> int:
         with self._database.reading() as connection:
-            return int(connection.scalar(sa.select(projects.c.position).where(projects.c.key == self._key)) or 0)
+            return int(connection.scalar(_POSITION, {"project": self._key}) or 0)
 
 
-def _page(connection: Connection, project: int, after: int, item: str | None) -> list[Recorded]:
-    query = sa.select(events).where(events.c.project == project, events.c.position > after)
-    if item is not None:
-        query = query.where(events.c.item == item)
-    rows = connection.execute(query.order_by(events.c.position).limit(_PAGE)).all()
+def _page(
+    connection: Connection, project: int, after: int, item: str | None, kinds: list[str] | None
+) -> list[Recorded]:
+    own = {"project": project, "after": after, "item": item, "kinds": kinds}
+    rows = connection.execute(_EVENTS[item is not None, kinds is not None], own).all()
     return [Recorded(row.position, row.at, _event(connection, project, row)) for row in rows]
 
 
@@ -103,14 +159,13 @@ def _event(connection: Connection, project: int, row: Any) -> Event:
 
 def locked(connection: Connection, project: int) -> int:
     """The position of the log; until the transaction ends nobody else can change this project."""
-    query = sa.select(projects.c.position).where(projects.c.key == project).with_for_update()
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_LOCKED, {"project": project}).scalar_one())
 
 
 def record(connection: Connection, project: int, here: int, new: Iterable[Event], at: float) -> int:
     """Writes events behind `here`, the `locked` position, and what is derived from them; the position after them."""
     position = here
-    rows = []
+    rows, said = [], list[tuple[int, Answered | Withdrawn]]()
     for event in new:
         position += 1
         row = encode(event)
@@ -122,10 +177,11 @@ def record(connection: Connection, project: int, here: int, new: Iterable[Event]
             about.add(event.items)
             row = item_rows.publish(connection, project, batch, position, about)
         elif isinstance(event, Answered | Withdrawn):
-            _stand(connection, project, event, position)
+            said.append((position, event))
         elif isinstance(event, Declared):
             connection.execute(sa.update(projects).where(projects.c.key == project).values(task=event.task))
         rows.append(row)
+    _settle(connection, project, said)
     return write(connection, project, here, rows, at)
 
 
@@ -134,38 +190,34 @@ def write(connection: Connection, project: int, start: int, rows: Sequence[Event
     if rows:
         numbered = enumerate(rows, start + 1)
         connection.execute(
-            sa.insert(events),
+            _RECORD,
             [{"project": project, "position": here, **row._asdict(), "at": at} for here, row in numbered],
         )
-        after = start + len(rows)
-        connection.execute(sa.update(projects).where(projects.c.key == project).values(position=after))
+        connection.execute(_MOVE, {"own": project, "to": start + len(rows)})
     return start + len(rows)
 
 
-def _stand(connection: Connection, project: int, event: Answered | Withdrawn, position: int) -> None:
-    """Keeps the table of standing answers in step with the log; an answer also ends its annotator's lease."""
-    own = {"project": project, "item": event.item, "annotator": event.annotator}
-    if isinstance(event, Answered):
-        upsert(connection, standing, own, {"position": position})
-        connection.execute(sa.delete(leases).filter_by(**own))
-    else:
-        connection.execute(sa.delete(standing).filter_by(**own))
+def _settle(connection: Connection, project: int, said: Sequence[tuple[int, Answered | Withdrawn]]) -> None:
+    """Keeps the table of standing answers in step with the log; an answer also ends its annotator's lease.
 
-
-def upsert(connection: Connection, table: sa.Table, own: dict[str, Any], values: dict[str, Any]) -> None:
-    """Writes a row, in the place of the one with the same primary key (`own`) if there is one."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(table).values(**own, **values)
-    connection.execute(insert.on_conflict_do_update(index_elements=list(own), set_=values))
+    `said` is what came in, with positions.
+    """
+    last = {(event.item, event.annotator): (at, event) for at, event in said}  # the later one settles it
+    keys = [{"project": project, "item": item, "annotator": who} for item, who in last]
+    stands, falls = [], []
+    for key, (at, event) in zip(keys, last.values(), strict=True):
+        if isinstance(event, Answered):
+            stands.append(key | {"position": at})
+        else:
+            falls.append(key)
+    over = {(event.item, event.annotator) for _, event in said if isinstance(event, Answered)}
+    ended = [key for key in keys if (key["item"], key["annotator"]) in over]
+    for statement, rows in ((_STAND[connection.dialect.name], stands), (_FALL, falls), (_END_LEASE, ended)):
+        if rows:
+            connection.execute(statement, rows)
 
 
 def require_item(connection: Connection, project: int, item: str) -> None:
     """Raises UnknownItemError unless the item was added."""
-    here = (items.c.project == batches.c.project) & (items.c.batch == batches.c.batch)
-    query = (
-        sa.select(items.c.row)
-        .join(batches, here)
-        .where(items.c.project == project, items.c.id == item, batches.c.position.is_not(None))
-    )
-    if connection.scalar(query) is None:
+    if connection.scalar(_ITEM, {"project": project, "item": item}) is None:
         raise UnknownItemError(f"no item has the id {item!r} in this project; ask for the next items again")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from tithe.errors import StoreError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = "alembic_version"
 
 
 def migrate(connection: Connection, where: str, *, fresh: bool = True) -> None:
@@ -22,6 +23,8 @@ def migrate(connection: Connection, where: str, *, fresh: bool = True) -> None:
     `fresh` allows an empty database to become a store. Raises StoreError where it is empty and must not, comes from a
     newer tithe, or belongs to another program.
     """
+    if inspect(connection).has_table(_VERSION) and _version(connection) == _newest():
+        return  # alembic takes longer to load than the rest of the store
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -44,6 +47,17 @@ def migrate(connection: Connection, where: str, *, fresh: bool = True) -> None:
     if current != known[0]:
         with Operations.context(context):
             context.run_migrations()
+
+
+def _version(connection: Connection) -> str | None:
+    """The schema that the database has."""
+    said = connection.scalar(text(f"SELECT version_num FROM {_VERSION}"))
+    return None if said is None else str(said)
+
+
+def _newest() -> str:
+    """The schema of this version: each file of a migration is called after the one that it leads to."""
+    return max(path.stem.lstrip("v") for path in (MIGRATIONS / "versions").glob("v*.py"))
 
 
 def _may_begin(tables: Sequence[str], where: str, *, fresh: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,17 +53,25 @@ class StoredProject:
     def __len__(self) -> int:
         return len(self._log)
 
-    def recorded(self, after: int = 0, *, item: str | None = None) -> Iterator[Recorded]:
-        """The events behind a position, of one item or of all, with position and time."""
-        return self._log.recorded(after, item=item)
+    def recorded(
+        self, after: int = 0, *, item: str | None = None, kinds: Sequence[type[Event]] | None = None
+    ) -> Iterator[Recorded]:
+        """The events behind a position, of one item or of all, of some kinds or of all, with position and time."""
+        return self._log.recorded(after, item=item, kinds=kinds)
 
     def add(self, parts: Iterable[Items], tell: Tell | None = None) -> int:
         """Adds all parts as one event, or nothing; the position after it."""
         return self._importer.add(parts, tell)
 
-    def take(self, annotator: str, ids: Sequence[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
+    def take(self, annotator: str, ids: Iterable[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
         """Leases on the first `n` of `ids` that this annotator may work on."""
         return self._leases.take(annotator, ids, n, seconds=seconds, slots=slots)
+
+    def ask(
+        self, annotator: str, ids: Iterable[str], asked: Callable[[str], Event], *, seconds: float, slots: int = 1
+    ) -> tuple[Lease, int] | None:
+        """A lease on the first of `ids` that is free, and the position of the event that says that it was asked."""
+        return self._leases.ask(annotator, ids, asked, seconds=seconds, slots=slots)
 
     def renew(self, annotator: str, ids: Sequence[str], *, seconds: float) -> list[Lease]:
         """The leases on these items that are still this annotator's, made longer."""

@@ -32,14 +32,21 @@ class Project(Protocol):
 
     def __len__(self) -> int: ...
 
-    def recorded(self, after: int = 0, *, item: str | None = None) -> Iterator[Recorded]:
-        """The events behind a position, of one item or of all, with position and time."""
+    def recorded(
+        self, after: int = 0, *, item: str | None = None, kinds: Sequence[type[Event]] | None = None
+    ) -> Iterator[Recorded]:
+        """The events behind a position, of one item or of all, of some kinds or of all, with position and time."""
 
     def add(self, parts: Iterable[Items], tell: Callable[[int], None] | None = None) -> int:
         """Adds all parts as one event, or nothing. DataError where an id stands twice."""
 
-    def take(self, annotator: str, ids: Sequence[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
+    def take(self, annotator: str, ids: Iterable[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
         """Leases on the first `n` of `ids` with a free slot that this annotator neither holds nor has answered."""
+
+    def ask(
+        self, annotator: str, ids: Iterable[str], asked: Callable[[str], Event], *, seconds: float, slots: int = 1
+    ) -> tuple[Lease, int] | None:
+        """`take` of the first free item and `append` of the event that it was asked, both or neither; its position."""
 
     def renew(self, annotator: str, ids: Sequence[str], *, seconds: float) -> list[Lease]:
         """The leases on these items that are still this annotator's, made longer."""

@@ -21,7 +21,7 @@ KINDS: dict[str, type[Event]] = {
     "drawn": Drawn,
     "embedded": Embedded,
 }
-_NAMES = {type_: name for name, type_ in KINDS.items()}
+NAMES = {type_: name for name, type_ in KINDS.items()}
 _COLUMNS = ("item", "annotator")
 """What stands in a column of its own and not in the payload."""
 
@@ -50,7 +50,7 @@ def encode(event: Event) -> EventRow:
     item, annotator = (getattr(event, name, None) for name in _COLUMNS)
     for name in (item, annotator):
         storable(name or "")
-    return EventRow(_NAMES[type(event)], item, annotator, to_json(payload))
+    return EventRow(NAMES[type(event)], item, annotator, to_json(payload))
 
 
 def decode(row: EventRow) -> Event:

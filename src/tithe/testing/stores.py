@@ -219,6 +219,23 @@ def _leases(make: Callable[[], Project]) -> None:
     _refused(ConfigError, lambda: project.take("cyd", ["e"], 1, seconds=1e9), "a lease of years")
 
 
+def _asks(make: Callable[[], Project]) -> None:
+    project = _filled(make)
+
+    def event(item: str) -> Asked:
+        return Asked((item,), "auto", 0, 1)
+
+    here = len(project)
+    project.take("ann", ["a"], 1, seconds=60)
+    found = project.ask("bob", ["a", "c", "b"], event, seconds=60)
+    lease, position = found or (None, 0)
+    expect(lease is not None and lease[::2] == ("c", "bob"), "the first free item leased to the one who asked", lease)
+    expect(position == len(project) == here + 1, f"its event at position {here + 1}", position)
+    expect(project.events(here)[0] == event("c"), repr(event("c")), project.events(here))
+    expect(project.ask("cyd", ["a", "c"], event, seconds=60) is None, "None where nothing is free", project.held())
+    expect(len(project) == here + 1, "no event without a lease", len(project))
+
+
 def _lapse(make: Callable[[], Project]) -> None:
     project = _filled(make)
     project.take("ann", ["a", "b"], 2, seconds=0.3)
@@ -347,6 +364,7 @@ PROJECT_CHECKS: Mapping[str, Callable[[Callable[[], Project]], None]] = {
     "appends only behind the expected position": _expected_position,
     "adds all items of an import or none": _imports,
     "leases an item to one annotator a slot": _leases,
+    "leases an item and logs that it was asked, or neither": _asks,
     "lets leases lapse and keeps late answers": _lapse,
     "answers once for each key": _once,
     "takes answers back by a further event": _undo,

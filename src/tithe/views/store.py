@@ -89,7 +89,8 @@ class ViewStore:
             def of_part(part: Items, tell: Tell) -> Array:
                 return self.get(part, producer, view, compute, shard_rows=shard_rows, tell=tell)
 
-            return self._joined(items.parts, producer, view, of_part, tell or _silent)
+            named = _named(items.parts, producer, view)
+            return self._joined(items.parts, named, of_part, len(items), tell or _silent)
         return self._get(Job(items, producer, view, compute, shard_rows, tell or _silent))
 
     def get_tokens(
@@ -114,27 +115,38 @@ class ViewStore:
             def of_part(part: Items, tell: Tell) -> Array:
                 return self.get_tokens(part, producer, view, compute, shard_rows=shard_rows, tell=tell).values
 
-            values = self._joined(items.parts, producer, view, of_part, tell or _silent)
-            return self._places(items).with_values(values)
+            tokens = self._places(items)
+            named = _named(items.parts, producer, view)
+            return tokens.with_values(self._joined(items.parts, named, of_part, len(tokens.values), tell or _silent))
         tokens = self._places(items)
         job = Job(items, producer, view, compute, shard_rows, tell or _silent, tokens)
         return tokens.with_values(self._get(job))
 
     def _joined(
-        self, parts: Sequence[Items], producer: str, view: View, get: Callable[[Items, Tell], Array], tell: Tell
+        self, parts: Sequence[Items], key: str, get: Callable[[Items, Tell], Array], rows: int, tell: Tell
     ) -> Array:
-        """The views of the parts, one behind the other."""
-        named = json.dumps([[part.digest for part in parts], producer, view])
-        key = hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
+        """(rows, ...) the views of the parts, one behind the other; in memory is the whole, and one part at a time."""
         with self._guard:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        done, total, arrays = 0, sum(map(len, parts)), []
+            before = set(self._kept)
+        done, total, at, out = 0, sum(map(len, parts)), 0, None
         for part in parts:
-            arrays.append(get(part, partial(_further, tell, done, total)))
-            done += len(part)
-        return self._keep(key, _frozen(np.concatenate(arrays)))
+            array = get(part, partial(_further, tell, done, total))
+            if out is None:
+                out = np.empty((rows, *array.shape[1:]), array.dtype)
+            out[at : at + len(array)] = array
+            done, at = done + len(part), at + len(array)
+            self._forget_all_but(before)
+        assert out is not None  # a whole has parts
+        return self._keep(key, _frozen(out))
+
+    def _forget_all_but(self, keys: set[str]) -> None:
+        """Lets go of parts that were loaded to be put together: the whole has their rows, and the disk keeps them."""
+        with self._guard:
+            for key in [] if self.root is None else [key for key in self._kept if key not in keys]:
+                del self._kept[key]
 
     def _places(self, items: Items) -> Ragged:
         with self._guard:
@@ -185,6 +197,12 @@ class ViewStore:
             while self.root and len(self._kept) > 1 and sum(map(_loaded, self._kept.values())) > KEEP:
                 self._kept.popitem(last=False)
         return array
+
+
+def _named(parts: Sequence[Items], producer: str, view: View) -> str:
+    """The key of a view of a whole that was joined of these parts."""
+    named = json.dumps([[part.digest for part in parts], producer, view])
+    return hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
 
 
 def _silent(done: int, total: int) -> None:
