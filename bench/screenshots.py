@@ -3,7 +3,7 @@
     python bench/screenshots.py [--data ../shared/data] [--out docs/screens]
 
 Each data set is served by `tithe label`, some items are answered through the API with the labels of the file, and when
-the model is there the page is taken at two widths in light and dark. Pictures are reduced to 64 colours.
+the model is there the page is taken at two widths in light and dark. Pictures are reduced to 200 colours.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 import httpx
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tithe.data import write_rows
 from tithe.data.reading import read_items
 from tithe.service.words import label_out
-from tithe.types import Items
+from tithe.types import Items, Span
 
 TOKEN = "a-token-for-screenshots"
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
@@ -131,7 +131,22 @@ def answered(url: str, show: Show, items: Items) -> None:
         raise SystemExit(f"{show.name}: no model came in time: {status} {client.get('/troubles').text}")
 
 
-def shown(browser: Browser, url: str, show: Show, out: Path) -> None:
+def marked(page: Page, url: str, show: Show, items: Items) -> None:
+    """Opens a sentence with several names, and marks all but the last one by keyboard."""
+    spans = {one: gold for one, gold in zip(items.ids, items.gold or (), strict=True) if isinstance(gold, tuple)}
+    fits = [one for one, text in zip(items.ids, items.texts, strict=True) if 80 < len(text) < 130]
+    item = next(one for one in fits if len({span.label for span in spans[one] if isinstance(span, Span)}) > 2)
+    page.goto(f"{url}/p/{show.name}/label?item={item}")
+    page.locator(".text:not(:empty)").wait_for()
+    keys = {label: str(place) for place, label in enumerate(sorted(_names(items)), 1)}
+    page.keyboard.press("Delete")
+    for start, end, label in sorted(spans[item])[:-1]:
+        steps = ["Home", *["ArrowRight"] * start, *["Shift+ArrowRight"] * (end - start), keys[label]]
+        for key in steps:
+            page.keyboard.press(key)
+
+
+def shown(browser: Browser, url: str, show: Show, items: Items, out: Path) -> None:
     """Takes the pictures."""
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):
@@ -145,13 +160,15 @@ def shown(browser: Browser, url: str, show: Show, out: Path) -> None:
             context.request.post(f"{url}/open", form={"token": TOKEN})
             page = context.new_page()
             page.goto(f"{url}/p/{show.name}/label")
-            page.locator(".text").wait_for()
+            page.locator(".text:not(:empty)").wait_for()
+            if show.task == "spans":
+                marked(page, url, show, items)
             if size == "desktop" and page.locator("#guide").count():
                 page.keyboard.press("g")
             page.wait_for_timeout(900)
             path = out / f"{show.name}-{size}-{scheme}.png"
             page.screenshot(path=path)
-            Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+            Image.open(path).convert("RGB").quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
             context.close()
 
 
@@ -172,7 +189,7 @@ def main() -> None:
             items = whole.take(np.arange(ROWS))
             with served(show, items, Path(folder)) as url:
                 answered(url, show, items)
-                shown(browser, url, show, said.out)
+                shown(browser, url, show, items, said.out)
 
 
 if __name__ == "__main__":

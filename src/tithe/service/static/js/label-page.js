@@ -44,7 +44,6 @@ function draw() {
   const { item } = desk;
   const none = item === null;
   at("question").classList.toggle("bare", none);
-  field.hidden = none;
   at("answers").hidden = none;
   at("empty").hidden = !none || (queue.filling !== null && !queue.trouble && !queue.reason);
   if (none) {
