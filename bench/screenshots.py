@@ -125,7 +125,11 @@ def answered(url: str, show: Show, items: Items) -> None:
             status = client.get("/status").json()
             trained_on = status["model"]["labels"] if status["model"] else 0
             # Audit items train nothing, and a few answers wait for the next fit.
-            if status["state"] == "idle" and trained_on >= status["labelled"] - status["audit"]["answered"] - 5:
+            [item] = client.get("/next").json()["items"]
+            if status["state"] == "idle" and not (item["suggestion"] or {}).get("shown") and show.task == "choice":
+                body = {"item": item["id"], "label": label_out(truth[item["id"]]), "proposal": item["proposal"]}
+                client.post("/annotations", json=body).raise_for_status()  # the picture is to show a suggestion
+            elif status["state"] == "idle" and trained_on >= status["labelled"] - status["audit"]["answered"] - 5:
                 return
             time.sleep(1)
         raise SystemExit(f"{show.name}: no model came in time: {status} {client.get('/troubles').text}")
@@ -141,7 +145,7 @@ def marked(page: Page, url: str, show: Show, items: Items) -> None:
     keys = {label: str(place) for place, label in enumerate(sorted(_names(items)), 1)}
     page.keyboard.press("Delete")
     for start, end, label in sorted(spans[item])[:-1]:
-        steps = ["Home", *["ArrowRight"] * start, *["Shift+ArrowRight"] * (end - start), keys[label]]
+        steps = ["Control+Home", *["ArrowRight"] * start, *["Shift+ArrowRight"] * (end - start), keys[label]]
         for key in steps:
             page.keyboard.press(key)
 

@@ -63,7 +63,7 @@ def spot(page: Any, truth: Label, keys: dict[str, str]) -> bool:
     if found:
         press(page, "Tab", *["Delete"] * len(found))
     for start, end, label in spans:
-        press(page, "Home", *["ArrowRight"] * start, *["Shift+ArrowRight"] * (end - start), keys[label])
+        press(page, "Control+Home", *["ArrowRight"] * start, *["Shift+ArrowRight"] * (end - start), keys[label])
     press(page, "Enter")
     return False
 
