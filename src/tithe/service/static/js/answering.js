@@ -50,6 +50,7 @@ export class Answering {
     this.queue.shown = item;
     this.past = [];
     this.future = [];
+    this.field.hidden = item === null; // what is hidden cannot take the focus
     if (item !== null) {
       const said = item.answer;
       this.flagged = said?.flagged ?? false;

@@ -44,7 +44,6 @@ function draw() {
   const { item } = desk;
   const none = item === null;
   at("question").classList.toggle("bare", none);
-  field.hidden = none;
   at("answers").hidden = none;
   at("empty").hidden = !none || (queue.filling !== null && !queue.trouble && !queue.reason);
   if (none) {
@@ -82,7 +81,7 @@ function drawHint({ suggestion, answer }) {
   const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [suggestion.label.length ? "Marked by the model" : "The model marks nothing", `, ${sure}`];
   const accept = made("button", { type: "button", className: "quiet accept" }, "Accept ", made("kbd", { textContent: "Enter" }));
   accept.addEventListener("click", () => run("submit"));
-  field.hint.replaceChildren(...said, " ", accept);
+  field.hint.replaceChildren(made("span", {}, ...said), ...(task === "choice" ? [accept] : [])); // elsewhere Submit does it
 }
 
 function showComment(open) {
@@ -117,7 +116,6 @@ function drawKeys() {
 }
 
 const toggled = (panel) => {
-  if (!panel) return false;
   panel.open = !panel.open;
   if (panel.open) panel.querySelector("summary").focus();
   return true;
@@ -137,7 +135,7 @@ const RUN = {
   search: () => (search(), true),
   similar: () => (desk.last ? offerDuplicates(desk.last) : tell("Answer an item first; then its near duplicates can be answered with it.", true), true),
   recent: () => toggled(at("recent")),
-  guide: () => toggled(at("guide")),
+  guide: () => at("guide") !== null && ((at("guide").open = !at("guide").open), tell(at("guide").open ? "Guidelines are open" : "Guidelines are shut"), true),
   keys: () => (at("keys").showModal(), true),
 };
 const run = (name) => RUN[name]();
