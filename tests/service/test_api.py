@@ -127,7 +127,7 @@ def test_an_item_is_passed_over(script: httpx.Client, action: str) -> None:
     ("change", "field", "words"),
     [
         ({"label": "car"}, None, ["car"]),
-        ({"label": ["fruit"]}, None, ["not a label"]),
+        ({"label": ["fruit"]}, None, ["is a word"]),
         ({"label": None}, None, ["no label"]),
         ({"action": "maybe"}, "action", ["'label', 'skip' or 'reject'"]),
         ({"lead_s": -1}, "lead_s", ["greater than or equal to 0"]),

@@ -210,6 +210,9 @@ class Background:
             self.embedder.call("stage", ids=ids)
             if self.desk.settings.start == start:
                 self.project.append(Embedded(tuple(ids)))
+                if not snapshot.stages and self.desk.queue is not None:
+                    # From here on a new server would wait for the first round: what was drawn serves it meanwhile.
+                    self.desk.queue.save(self.folder / "queue.json")
         except (ChildError, TitheError):
             self._staging.clear()  # tried again after the next change of settings or items, or at the next start
             raise
