@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tithe.errors import TitheError
 from tithe.log import Embedded, Published, Snapshot
 from tithe.rng import stream
 from tithe.service.bell import Bell
-from tithe.service.child import Child, ChildError
+from tithe.service.child import Child
 from tithe.service.desk import Desk
 from tithe.service.embedder import IDLE
 from tithe.service.queue import Queue
@@ -143,7 +142,9 @@ class Background:
         while not self._closing:
             try:
                 loop()
-            except (ChildError, TitheError) as error:
+            except Exception as error:  # noqa: BLE001  # a thread that ends is silent; a person shall see why
+                if loop == self._stages:
+                    self._staging.clear()  # tried again after the next change of settings or items, or at a start
                 if not self._closing:
                     self._trouble(loop.__name__.strip("_"), error)
 
@@ -213,9 +214,6 @@ class Background:
                 if not snapshot.stages and self.desk.queue is not None:
                     # From here on a new server would wait for the first round: what was drawn serves it meanwhile.
                     self.desk.queue.save(self.folder / "queue.json")
-        except (ChildError, TitheError):
-            self._staging.clear()  # tried again after the next change of settings or items, or at the next start
-            raise
         finally:
             self.embedding, self.progress = False, None
             self.bell.ring()

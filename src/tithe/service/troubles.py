@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tithe.data.files import replacing_text
+from tithe.errors import TitheError
 
 _KEPT = 100
 
@@ -21,7 +23,10 @@ class Troubles:
 
     def add(self, what: str, error: Exception) -> None:
         """Keeps an error with its traceback."""
-        trouble = {"at": self._clock(), "what": what, "error": str(error), "traceback": getattr(error, "trace", "")}
+        trace = getattr(error, "trace", "")
+        if not trace and not isinstance(error, TitheError):
+            trace = "".join(traceback.format_exception(error))
+        trouble = {"at": self._clock(), "what": what, "error": str(error), "traceback": trace}
         kept = [trouble, *self.all()][:_KEPT]
         with replacing_text(self.path) as file:
             for one in reversed(kept):
