@@ -191,6 +191,8 @@ def _threads(project: Project, ids: list[str], count: int, seconds: float) -> di
             marks.append(time.perf_counter())
             took = project.take(who, order, 1, seconds=60)
             marks.append(time.perf_counter())
+            if not took:
+                return  # all items are answered
             project.submit(Answered(took[0].item, "x", who, seconds=2.0), took[0].item)
             marks.append(time.perf_counter())
             for name, wait in zip(waits, np.diff(marks), strict=True):

@@ -28,7 +28,7 @@ class Embedder:
     def __init__(self, url: str, project: str, cache: Path, *, told: Told) -> None:
         """Opens the database of its own accord."""
         self.project = open_store(url).project(project)
-        self.store = ViewStore(cache)
+        self.cache = cache
         self.told = told
 
     def stage(self, ids: Sequence[str]) -> int:
@@ -39,10 +39,11 @@ class Embedder:
         settings, snapshot = Settings.of(self.project.settings()), self.project.snapshot()
         trainer = trainer_of(settings.trainer, task_of(snapshot))
         items = stage_of(snapshot.items, ids)
+        store = ViewStore(self.cache)  # of this stage alone: one store for all would keep them in memory
         for name, maker in makers(settings.start):
-            start = maker.prepare(items, store=self.store, rng=rng.stream(0, "start", name), tell=self.told)
+            start = maker.prepare(items, store=store, rng=rng.stream(0, "start", name), tell=self.told)
             few = stage_of(snapshot.items, ids[:1])
-            alone = maker.prepare(few, store=self.store, rng=rng.stream(0, "start", name), tell=self.told)
+            alone = maker.prepare(few, store=store, rng=rng.stream(0, "start", name), tell=self.told)
             if start.fingerprint != alone.fingerprint:
                 continue
             for view in sorted((trainer.needs_any | {"embeddings"}) & start.provides):
