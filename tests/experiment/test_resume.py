@@ -49,8 +49,19 @@ def begun(plan: Plan | Study, out: Path, *options: str, cache: Path | None = Non
     command = [TITHE, "simulate", str(out.parent / "plan.toml"), "--out", str(out), *options]
     env = {**os.environ, **ONE_THREAD} | ({"TITHE_CACHE": str(cache)} if cache else {})
     return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heard,
     )
+
+
+def heard() -> None:
+    """A shell starts what runs in its background deaf to Ctrl-C; a person's command hears it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lines(out: Path) -> int:
