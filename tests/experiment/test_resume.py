@@ -55,7 +55,7 @@ def begun(plan: Plan | Study, out: Path, *options: str, cache: Path | None = Non
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=heard,
+        preexec_fn=heard,  # noqa: PLW1509  # no threads here, and it allocates nothing
     )
 
 
