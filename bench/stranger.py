@@ -77,12 +77,19 @@ def label(link: str, truth: dict[str, str], steps: Steps) -> float:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(link)
-        shown, first = page.locator("choice-field .text"), 0.0
+        shown, count, first = page.locator("choice-field .text"), page.locator("#count"), 0.0
+
+        def answered() -> int:
+            return int(re.sub(r"\D*(\d*).*", r"\1", count.inner_text()) or 0)
+
         for number in range(LABELS):
-            expect(shown).not_to_be_empty(timeout=60_000)
-            text = shown.inner_text().strip()
-            page.keyboard.press(keys[truth[text]])
-            expect(page.get_by_text(f"{number + 1} of {len(truth)}")).to_be_visible(timeout=60_000)
+            while answered() <= number:
+                expect(shown).to_be_visible(timeout=60_000)  # hidden while the next question is being made
+                page.keyboard.press(keys[truth[shown.inner_text().strip()]])
+                for _ in range(60):
+                    if answered() > number:
+                        break
+                    page.wait_for_timeout(50)
             if not number:
                 first = steps.done("the first label is saved")
         browser.close()
