@@ -157,7 +157,7 @@ def shown(browser: Browser, url: str, show: Show, items: Items, out: Path) -> No
             touch = size == "phone"
             context = browser.new_context(
                 viewport={"width": width, "height": height},
-                color_scheme=scheme,  # type: ignore[arg-type]
+                color_scheme=scheme,  # type: ignore[arg-type]  # one of two words, in a plain str
                 has_touch=touch,
                 is_mobile=touch,
             )

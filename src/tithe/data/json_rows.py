@@ -85,14 +85,17 @@ def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
+def whole(text: str) -> str:
+    """The text with every half of a surrogate pair, which no encoding can write, replaced by U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def mended(value: Any, halves: list[int]) -> Any:
     """The value with every lone surrogate replaced; `halves` counts the strings that had one."""
     if isinstance(value, str):
-        if value.isascii():
-            return value
-        whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        halves[0] += whole != value
-        return whole
+        text = whole(value)
+        halves[0] += text != value
+        return text
     if isinstance(value, Mapping):
         return {name: mended(one, halves) for name, one in value.items()}
     return [mended(one, halves) for one in value] if isinstance(value, list) else value

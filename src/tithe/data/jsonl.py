@@ -11,6 +11,7 @@ from typing import TextIO
 
 from tithe.data import Table, string_columns
 from tithe.data.files import decoded, replacing_text
+from tithe.data.json_rows import row_of, whole
 from tithe.errors import DataError
 
 _MOST_COLUMNS = 2000
@@ -42,7 +43,7 @@ def _parse(file: TextIO, path: Path) -> Table:
     for number, line in enumerate(file, 1):
         if line.isspace():
             continue
-        row = _row(line, path, number)
+        row = row_of(line, path, number)
         if "\\u" in line:
             halves += _mend(row)
         for name, cells in columns.items():
@@ -58,28 +59,13 @@ def _parse(file: TextIO, path: Path) -> Table:
     return Table(columns, lines, string_columns(columns), notes=notes)
 
 
-def _row(line: str, path: Path, number: int) -> dict[str, object]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataError(f"{path}, line {number}: not JSON ({reason}); write one object a line") from None
-    if not isinstance(row, dict):
-        kind = type(row).__name__
-        raise DataError(
-            f'{path}, line {number}: a {kind}, not an object; write one object a line, such as {{"text": ...}}'
-        )
-    return row
-
-
 def _mend(row: dict[str, object]) -> int:
     """Replaces lone surrogates, which no encoding can write; returns how many cells had one."""
     mended = 0
     for name, value in row.items():
-        if isinstance(value, str) and not value.isascii():
-            whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            mended += whole != value
-            row[name] = whole
+        if isinstance(value, str):
+            row[name] = whole(value)
+            mended += row[name] != value
     return mended
 
 

@@ -67,7 +67,7 @@ def _parser() -> MarkdownIt:
     # CommonMark as it stands, with tables; without HTML, and without pictures: `![x](y)` is then a "!" and a link.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table")
     parser.disable(["image", "html_block", "html_inline"])
-    parser.validateLink = _may_link  # type: ignore[method-assign]
+    parser.validateLink = _may_link  # type: ignore[method-assign]  # markdown-it's own way to set it
     return parser
 
 

@@ -172,9 +172,7 @@ class Live:
     def declare(self, label: str) -> list[str]:
         """Adds a label; all of them then. Raises LabelError where it cannot be one."""
         snapshot = self.desk.snapshot()
-        label = label.strip()
-        if not label or len(label) > 200 or not label.isprintable():
-            raise LabelError(f"a label is 1 to 200 printable characters; given {label!r:.80}")
+        label = _label_name(label)
         if label in snapshot.declared:
             raise LabelError(f"there is a label {label!r} already")
         if len(snapshot.declared) >= MOST_LABELS:
@@ -184,11 +182,9 @@ class Live:
     def rename(self, old: str, new: str) -> list[str]:
         """Gives a label another name, in all answers too; merges it where there is one of that name."""
         snapshot = self.desk.snapshot()
-        new = new.strip()
         if old not in snapshot.declared:
             raise UnknownNameError(f"there is no label {old!r}; {near(old, snapshot.declared)}")
-        if not new or len(new) > 200 or not new.isprintable():
-            raise LabelError(f"a label is 1 to 200 printable characters; given {new!r:.80}")
+        new = _label_name(new)
         keys = dict(self.desk.settings.keys)
         if old in keys:
             kept = keys.pop(old)
@@ -352,6 +348,14 @@ class Live:
         if found is None:
             raise UnknownNameError(f"there is no version {number} of the model; see the page of models")
         return found
+
+
+def _label_name(said: str) -> str:
+    """What a person typed as the name of a label. Raises LabelError where it cannot be one."""
+    name = said.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise LabelError(f"a label is 1 to 200 printable characters; given {name!r:.80}")
+    return name
 
 
 def _keep(prediction: dict[str, Any], labels: frozenset[str]) -> None:
