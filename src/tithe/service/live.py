@@ -200,14 +200,14 @@ class Live:
 
     def add(self, items: Items) -> int:
         """Adds items; how many there are then. Raises DataError where an id is there already; nothing was added."""
-        snapshot, task = self.desk.snapshot(), self.desk.task(self.desk.snapshot())
+        task = self.desk.task(self.desk.snapshot())
         for label in items.gold or ():
             if label is not None:
                 task.check(label)
         count = founding.add(self.project, items)
         self.background.want_stage()
         self.bell.ring()
-        return count if count else len(snapshot.items)
+        return count
 
     # --- looking at items
 
