@@ -20,9 +20,17 @@ export function tell(name, words, refused = false) {
   outcome.classList.toggle("refused", refused);
 }
 
+// Changes go out one behind the other: of two sent at once the earlier may arrive last, and would stand.
+let before = Promise.resolve();
+
 /** Changes settings; true where the server took them. */
-export async function save(name, changes) {
+export function save(name, changes) {
   tell(name, "Saving …");
+  before = before.then(() => send(name, changes));
+  return before;
+}
+
+async function send(name, changes) {
   try {
     await api("PATCH", project("/settings"), changes);
     tell(name, "Saved");
