@@ -15,6 +15,7 @@
     │   └── LockedError                  another process has the project open
     ├── ConflictError (ValueError)       a change that another change came before: a taken position, key or name
     ├── MissingExtraError (ImportError)  an optional dependency is absent; says what to install
+    ├── TrainingError (RuntimeError)     a fit that broke off: a loss that is no number, or too little memory
     └── JobError (RuntimeError)          a job of an engine failed; carries the job's own traceback
 
 A message says what is wrong, what was given and what to do. Each error is also an instance of the standard error
@@ -89,6 +90,10 @@ class ConflictError(TitheError, ValueError):
 
 class MissingExtraError(TitheError, ImportError):
     """An optional dependency is not installed."""
+
+
+class TrainingError(TitheError, RuntimeError):
+    """A fit broke off: its loss is no number, or the memory is too small for it."""
 
 
 class JobError(TitheError, RuntimeError):

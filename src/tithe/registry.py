@@ -187,15 +187,22 @@ def build(kind: Kind, spec: str, **given: Any) -> Any:
         UnknownNameError: nothing has this name.
         ConfigError: the settings do not fit the factory, or it cannot be loaded.
     """
+    return made(find(kind, name_of(spec)), spec, _noun(kind), **given)
+
+
+def made(factory: Any, spec: str, noun: str, **given: Any) -> Any:
+    """A factory called with the settings of a spec and `given`; `noun` is what errors call its product.
+
+    Raises ConfigError where the settings do not fit the factory.
+    """
     name, first, settings = _read(spec)
-    factory = find(kind, name)
     takes = signature(factory)
     if first and not any(one.kind is Parameter.POSITIONAL_ONLY for one in takes.parameters.values()):
         parse(spec)  # says how to write it
     known = _settable(takes, given)
     if not any(one.kind is Parameter.VAR_KEYWORD for one in takes.parameters.values()):
         for key in settings.keys() - known.keys():
-            raise ConfigError(f"the {_noun(kind)} {name!r} has no setting {key!r}; {near(key, known)}")
+            raise ConfigError(f"the {noun} {name!r} has no setting {key!r}; {near(key, known)}")
     try:
         takes.bind(*first, **given, **settings)
     except TypeError as error:

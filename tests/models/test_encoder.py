@@ -65,7 +65,7 @@ def test_meaning_counts() -> None:
 
 
 def test_a_view_that_it_does_not_give_is_an_error() -> None:
-    with pytest.raises(NeedsError, match="an encoder gives embeddings, middle, tokens; not 'lexical'"):
+    with pytest.raises(NeedsError, match="an encoder gives embeddings, middle, pieces, tokens; not 'lexical'"):
         view(minilm(), name="lexical")
 
 

@@ -7,8 +7,11 @@ on TREC that is worth six points with 109 labels (docs/log.md).
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from logging import ERROR, getLogger
@@ -32,6 +35,11 @@ _MAX_TOKENS = 256  # what MiniLM was tuned for; longer texts are cut there
 _BATCH = 32  # the fastest on two cores; 64 is no better (measured in shared/spec/models-and-install.md)
 _SHARD = 512  # rows between two looks at the progress bar, and the most that a kill can lose
 _RECIPE = "mean-pooled last and 2/3 layer, l2, 256 tokens, v1"
+
+
+_PIECES: OrderedDict[tuple[str, str], Ragged] = OrderedDict()
+_PIECES_KEPT = 6
+_COPYING = threading.RLock()  # fits may run side by side, and neither a copy nor a tokenizer likes that
 
 
 def sha256_of(path: Path) -> str:
@@ -99,8 +107,8 @@ class EncoderStart:
 
     @property
     def provides(self) -> frozenset[View]:
-        """`embeddings` and `middle` of items, `tokens` of their tokens."""
-        return frozenset({"embeddings", "middle", "tokens"})
+        """`embeddings` and `middle` of items, `tokens` of their tokens, and the `pieces` that it reads of them."""
+        return frozenset({"embeddings", "middle", "tokens", "pieces"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -110,10 +118,16 @@ class EncoderStart:
     def view(self, name: View, items: Items) -> Floats | Ragged:
         """(n, width) rows of length 1; or for `tokens` ragged rows of (t, width) float16 states half way up.
 
+        `pieces` are ragged rows of (t,) int32: the word pieces of whole texts, with their places. They are cheap, and
+        kept in memory alone.
+
         Cost: about 400 short texts a second on two cores, once for the views of items and once for those of tokens.
         """
         if name not in self.provides:
             raise NeedsError(f"an encoder gives {', '.join(sorted(self.provides))}; not {name!r}")
+
+        if name == "pieces":
+            return self._pieces(items)
 
         def tell(done: int, total: int) -> None:
             self.tell("embedding", done, total)
@@ -139,6 +153,26 @@ class EncoderStart:
         width = both.shape[1] // 2
         half: Floats = both[:, :width] if name == "embeddings" else both[:, width:]
         return half
+
+    def pretrained(self) -> tuple[Any, Any, int]:
+        """The tokenizer, an encoder of the caller's own, to be trained or not, and the most pieces that it reads."""
+        tokenizer, model = self._loaded
+        with _COPYING:
+            return tokenizer, copy.deepcopy(model), self._most
+
+    def _pieces(self, items: Items) -> Ragged:
+        if items.base is not None and items.rows is not None:
+            return self._pieces(items.base)[items.rows]
+        key = (self.identity, items.digest)
+        with _COPYING:
+            if key not in _PIECES:
+                from tithe.models.tuning.pieces import split_texts
+
+                _PIECES[key] = split_texts(self._loaded[0], items, self.source)
+                while len(_PIECES) > _PIECES_KEPT:
+                    _PIECES.popitem(last=False)
+            _PIECES.move_to_end(key)
+            return _PIECES[key]
 
     def save(self, into: Path) -> dict[str, Any]:
         """Nothing but the name and hash: encoders are not copied into every model."""
@@ -201,8 +235,19 @@ def _loaded(source: str) -> tuple[Any, Any]:
             f"cannot load the start {source!r}: {str(error).splitlines()[0]} Give the name of a model that "
             f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
         ) from None
+    _check_vocabulary(tokenizer, model, source)
     if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if model.config.is_encoder_decoder:  # such as T5: the half that reads
         model = model.get_encoder()
     return tokenizer, model.eval()
+
+
+def _check_vocabulary(tokenizer: Any, model: Any, source: str) -> None:
+    """Raises ConfigError where the tokenizer knows pieces that the model has no embedding of: they do not fit."""
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise ConfigError(
+            f"the tokenizer of the start {source!r} does not fit its weights: it knows {len(tokenizer):,} pieces, and "
+            f"the model embeds {rows:,}; take both from the same model"
+        )

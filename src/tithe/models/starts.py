@@ -94,6 +94,20 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
     return Together(spec, tuple(parts))
 
 
+def pretrained_of(start: Start) -> tuple[Any, Any, int]:
+    """The tokenizer, a copy of the encoder, and the most pieces it reads, of the first part of a start that has one.
+
+    Raises NeedsError where none has: only encoders can be fine-tuned.
+    """
+    for part in start.parts if isinstance(start, Together) else (start,):
+        if hasattr(part, "pretrained"):
+            found: tuple[Any, Any, int] = part.pretrained()
+            return found
+    raise NeedsError(
+        "fine-tuning needs a start with an encoder, and this one has none; name minilm, a folder or a Hugging Face name"
+    )
+
+
 def load_start(
     folder: Path, saved: dict[str, Any], *, store: ViewStore, tell: Tell = quiet, own: Start | None = None
 ) -> Start:

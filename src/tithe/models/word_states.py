@@ -58,7 +58,7 @@ def word_states(tokenizer: Any, model: Any, items: Items, most: int) -> Ragged:
                     used = _used(offsets, owner, number)
                     text = int(owner[number])
                     begin, end = where.splits[text : text + 2]
-                    token = begin + _tokens_of(offsets[number][used], where.values[begin:end])
+                    token = begin + token_of_piece(offsets[number][used], where.values[begin:end])
                     fits = token < end
                     np.add.at(total, token[fits], row[used][fits])
                     np.add.at(count, token[fits], 1)
@@ -83,7 +83,7 @@ def _used(offsets: NDArray[np.int64], owner: NDArray[np.int64], window: int) -> 
     return own
 
 
-def _tokens_of(pieces: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+def token_of_piece(pieces: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.int64]:
     """(p,) the token in which each piece begins, or the next where it begins between two and reaches into it.
 
     The number of tokens stands for none.

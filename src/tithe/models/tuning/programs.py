@@ -1,0 +1,249 @@
+"""What a run learns (`Problem`), and the programs that compute its losses.
+
+A program holds M models side by side; the training loop sees no more of them than this. `Single` is one model of any
+architecture that transformers knows; `tithe.models.tuning.stacked.Stack` is many alike in one batched computation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tithe.models.tuning.dropout import HashDropout, Moment, install
+from tithe.models.tuning.pieces import Batch, Feed
+from tithe.types import Rows
+
+if TYPE_CHECKING:
+    from tithe.models.tuning.losses import Loss
+    from tithe.models.tuning.training import Course
+
+_LAYER = re.compile(r"\.?(?:layer|layers|h|block|blocks)\.(\d+)\.")
+_HELD_PLACES = 8192  # places of a batch without gradients
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Labelled rows that do not train: they say when to stop, and calibrate."""
+
+    feed: Feed
+    targets: Tensor  # (S,) int64 or (S, K) float, as those of the training rows
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What one run learns. The encoder and the head are its own, and are trained in place.
+
+    Attributes:
+        encoder: an encoder of transformers; `Single` puts `HashDropout` in the place of its dropout.
+        head: (width -> K), initialised from the run's stream.
+        feed: the training rows.
+        targets: for each segment of the feed: (S,) int64, or (S, K) float 0 or 1.
+        weights: (S,) float32.
+        loss: of the segments of a batch.
+        held: validation rows; None where there are too few labels for them.
+        dropout: the share of units dropped.
+        seed: of the dropout.
+        frozen: 0 trains all, 1 all but the embeddings of word pieces, 1 + k neither embeddings nor the first k layers.
+    """
+
+    encoder: nn.Module
+    head: nn.Linear
+    feed: Feed
+    targets: Tensor
+    weights: Tensor
+    loss: Loss
+    held: Held | None = None
+    dropout: float = 0.1
+    seed: int = 0
+    frozen: int = 1
+
+
+class Program(Protocol):
+    """M models, trained side by side."""
+
+    size: int
+
+    def groups(self, course: Course) -> list[dict[str, Any]]:
+        """The parameter groups of the optimiser, with `lr` and `weight_decay`."""
+
+    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+        """(M,) the mean loss of each model on its own rows, with dropout, differentiable."""
+
+    def norms(self) -> Tensor:
+        """(M,) the norm of each model's gradients."""
+
+    def scale(self, factors: Tensor) -> None:
+        """Multiplies each model's gradients by its factor (M,)."""
+
+    def held_losses(self, course: Course) -> list[float] | None:
+        """The mean held-out loss of each model, without dropout; None where there are no held rows."""
+
+    def state(self, model: int) -> dict[str, Tensor]:
+        """A copy of all that is trained of one model, on the CPU, by names that are the same in every program."""
+
+    def load(self, model: int, state: dict[str, Tensor]) -> None:
+        """Puts such a copy back."""
+
+    def leave(self, stay: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """Lets go of all models but these, with what the optimiser knows of them."""
+
+
+class Tuned(nn.Module):
+    """An encoder with a linear head on the mean state of each segment."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Linear, dropout: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.head, self.dropout = encoder, head, dropout
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(s, width) the mean state of each segment."""
+        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask.long()).last_hidden_state
+        return batch.pooled(states)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(s, K) logits."""
+        logits: Tensor = self.head(self.dropout(self.embed(batch)))
+        return logits
+
+
+def autocast(course_precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """bf16 where a GPU has it, unless the course says fp32."""
+    half = course_precision == "bf16" or (course_precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
+
+
+def freeze(encoder: nn.Module, frozen: int) -> None:
+    """Leaves the first parts of an encoder as they are; see `Problem.frozen`."""
+    words = getattr(encoder.get_input_embeddings(), "weight", None)  # type: ignore[operator]  # of every encoder
+    for name, parameter in encoder.named_parameters():
+        idle = name.startswith("pooler.")  # a head of its pretraining, which nothing here reads
+        still = (frozen >= 1 and parameter is words) or (frozen >= 2 and depth_of(name) < frozen)
+        parameter.requires_grad_(not idle and not still)
+
+
+def depth_of(name: str) -> int:
+    """0 for embeddings, 1 + k for the layer k, and a large number above the layers.
+
+    >>> depth_of("embeddings.word_embeddings.weight"), depth_of("encoder.layer.3.output.dense.bias"), depth_of("norm")
+    (0, 4, 1000)
+    """
+    found = _LAYER.search(name)
+    if found:
+        return 1 + int(found[1])
+    return 0 if "embed" in name or name.startswith(("wte", "wpe", "shared")) else 1000
+
+
+def rates(
+    named: Sequence[tuple[str, nn.Parameter]], head: Sequence[nn.Parameter], course: Course
+) -> list[dict[str, Any]]:
+    """Parameter groups: a rate for each depth, falling by `layer_decay` from the top, and no decay of vectors."""
+    depths = sorted({min(depth_of(name), 999) for name, _ in named})
+    top = max((depth for depth in depths if depth < 999), default=0)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        below = max(0, top + 1 - min(depth_of(name), top + 1))
+        groups.setdefault((course.rate * course.layer_decay**below, parameter.ndim > 1), []).append(parameter)
+    for parameter in head:
+        groups.setdefault((course.head_rate, parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": params, "lr": rate, "weight_decay": course.weight_decay if matrix else 0.0}
+        for (rate, matrix), params in groups.items()
+    ]
+
+
+class Single:
+    """One model of any architecture. `module` is trained in place."""
+
+    size = 1
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.moment = Moment(problem.seed)
+        sites = install(problem.encoder, problem.dropout, self.moment)
+        freeze(problem.encoder, problem.frozen)
+        self.module = Tuned(problem.encoder, problem.head, HashDropout(problem.dropout, sites, self.moment))
+        self.module.to(problem.feed.device)
+
+    @property
+    def trained(self) -> list[tuple[str, nn.Parameter]]:
+        """What the optimiser moves, by name."""
+        return [(name, one) for name, one in self.module.named_parameters() if one.requires_grad]
+
+    def groups(self, course: Course) -> list[dict[str, Any]]:
+        """See `Program`."""
+        inside = [(name.removeprefix("encoder."), one) for name, one in self.trained if name.startswith("encoder.")]
+        return rates(inside, list(self.module.head.parameters()), course)
+
+    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+        """See `Program`."""
+        self.module.train()
+        self.moment.step = step
+        problem = self.problem
+        batch = problem.feed.batch(rows[0])
+        with autocast(course.precision, problem.feed.device):
+            logits = self.module(batch)
+        loss: Tensor = problem.loss(logits, problem.targets[batch.which], problem.weights[batch.which])
+        return loss[None]
+
+    def norms(self) -> Tensor:
+        """See `Program`."""
+        gradients = [one.grad for _, one in self.trained if one.grad is not None]
+        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+        return norm[None]
+
+    def scale(self, factors: Tensor) -> None:
+        """See `Program`."""
+        torch._foreach_mul_([one.grad for _, one in self.trained if one.grad is not None], factors[0])
+
+    def held_losses(self, course: Course) -> list[float] | None:
+        """See `Program`."""
+        held = self.problem.held
+        if held is None:
+            return None
+        logits, _ = outputs(self.module, held.feed, course.precision)
+        with torch.no_grad():
+            ones = torch.ones(len(logits), device=logits.device)
+            return [float(self.problem.loss(logits, held.targets, ones))]
+
+    def state(self, model: int) -> dict[str, Tensor]:
+        """See `Program`."""
+        return {name: one.detach().to("cpu", copy=True) for name, one in self.trained}
+
+    def load(self, model: int, state: dict[str, Tensor]) -> None:
+        """See `Program`."""
+        with torch.no_grad():
+            for name, one in self.trained:
+                one.copy_(state[name])
+
+    def leave(self, stay: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """See `Program`."""
+
+
+def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = False) -> tuple[Tensor, Tensor]:
+    """(S, K) float32 logits and (S, width) embeddings of all segments of a feed, without gradients.
+
+    `drop` leaves dropout on, for committees. Rows go by length, so that little is padded.
+    """
+    module.train(drop)
+    order = np.argsort(-feed.sizes, kind="stable")
+    logits, states = list[Tensor](), list[Tensor]()
+    which = list[Tensor]()
+    at = 0
+    with torch.inference_mode(), autocast(precision, feed.device):
+        while at < len(order):
+            size = max(1, _HELD_PLACES // max(1, int(feed.sizes[order[at]])))
+            batch = feed.batch(order[at : at + size])
+            embedded = module.embed(batch)
+            logits.append(module.head(module.dropout(embedded)).float())
+            states.append(embedded.float())
+            which.append(batch.which)
+            at += size
+    back = torch.argsort(torch.cat(which))
+    return torch.cat(logits)[back].clone(), torch.cat(states)[back].clone()
