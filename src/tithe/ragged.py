@@ -115,5 +115,19 @@ class Ragged:
         return cls(np.concatenate(arrays), splits, where)
 
 
+def joined_rows(parts: Sequence[Ragged]) -> Ragged:
+    """The rows of several, one behind the other; with places where all have them.
+
+    >>> joined_rows([Ragged.of([np.array([1])]), Ragged.of([np.array([2, 3])])]).splits.tolist()
+    [0, 1, 3]
+    """
+    places = [part.places for part in parts if part.places is not None]
+    return Ragged(
+        np.concatenate([part.values for part in parts]),
+        _ends(np.concatenate([part.lengths for part in parts])),
+        np.concatenate(places) if len(places) == len(parts) else None,
+    )
+
+
 def _ends(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tithe import registry
 from tithe.errors import ConfigError, NeedsError
 from tithe.log import Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Trainer, for_task
+from tithe.models import Model, Start, Trainer, for_task, reads_unlabelled
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy
 from tithe.strategies.named import strategy as named
 from tithe.tasks import check_fits
 from tithe.tasks.spans import Spans
-from tithe.types import Examples, Label, Selection, in_words
+from tithe.types import Examples, Items, Label, Selection, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +156,17 @@ def propose(
     views: dict[str, Any] = {name: partial(start.view, name, items) for name in start.provides}
 
     began = time.perf_counter()
-    model, cold = _fit(bare, labels, trainer, start, name=recipe.trainer, task=task, seed=seed, workshop=workshop)
+    model, cold = _fit(
+        bare,
+        labels,
+        snapshot.audit,
+        trainer,
+        start,
+        name=recipe.trainer,
+        task=task,
+        seed=seed,
+        workshop=workshop,
+    )
     fitted = time.perf_counter()
 
     if model is None:
@@ -236,9 +248,17 @@ def _too_little(task: Task, examples: Examples) -> str:
     return "" if len(classes) > 1 else f"cold start: answers of two labels are needed for a model, and there are {have}"
 
 
+def _others(pool: Pool, labels: dict[str, Label], set_aside: frozenset[str]) -> Items:
+    """The items without a label that a trainer may learn from."""
+    free = np.ones(len(pool.items), bool)
+    free[pool.rows([*labels, *set_aside])] = False
+    return pool.items.take(np.flatnonzero(free))
+
+
 def _fit(
     pool: Pool,
     labels: dict[str, Label],
+    audit: frozenset[str],
     trainer: Trainer,
     start: Start,
     *,
@@ -252,17 +272,21 @@ def _fit(
     if cold := _too_little(task, examples):
         return None, cold
 
+    # What is set aside for audits must not train, not even without its labels.
+    set_aside = frozenset(one for one in audit if one in pool) if reads_unlabelled(trainer) else frozenset()
+    others = _others(pool, labels, set_aside) if reads_unlabelled(trainer) else None
+
     def fit(warm: Model | None) -> Model:
         return trainer.fit(
             task,
             examples,
             start=start,
             rng=stream(seed, "fit"),
-            unlabelled=pool.items,
+            unlabelled=others,
             warm=warm,
             tell=workshop.tell,
         )
 
     # It keeps the trainer, so its identity holds.
-    key = (examples.digest, pool.items.digest, start.fingerprint, name, str(seed), repr(task))
+    key = (examples.digest, pool.items.digest, start.fingerprint, name, str(seed), repr(task), set_aside)
     return workshop.model(key, fit), ""

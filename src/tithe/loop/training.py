@@ -6,7 +6,7 @@ import numpy as np
 
 from tithe.loop.propose import trainer_of
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Tell, Trainer, quiet
+from tithe.models import Model, Start, Tell, Trainer, quiet, reads_unlabelled
 from tithe.models.given import GivenStart
 from tithe.models.starts import DEFAULT_START
 from tithe.pool import Pool
@@ -41,4 +41,5 @@ def train(
         start = GivenStart({items.digest: pool.view("embeddings")})
     prepared = Workshop(store, tell=tell).start(start, items) if isinstance(start, str) else start
     examples = Examples(items.take(rows), labels)
-    return made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=items, tell=tell)
+    others = items.take(np.setdiff1d(np.arange(len(items)), rows)) if reads_unlabelled(made) else None
+    return made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=others, tell=tell)

@@ -97,6 +97,11 @@ def for_task(trainer: Trainer, task: Task, name: str = "the trainer") -> Trainer
     return trainer if choose is None else choose(task)
 
 
+def reads_unlabelled(trainer: Trainer) -> bool:
+    """Whether a trainer wants unlabelled items: what its attribute `reads_unlabelled` says, else not."""
+    return bool(getattr(trainer, "reads_unlabelled", False))
+
+
 class Trainer(Protocol):
     """A configuration that fits. Immutable: `fit` changes nothing but its result.
 
@@ -124,6 +129,7 @@ class Trainer(Protocol):
     ) -> Model:
         """A model of these examples.
 
-        `warm`, an earlier model of the same trainer, only makes it faster. Raises LabelError where the examples hold
-        fewer than two classes.
+        `unlabelled` are items without a label that it may learn from; never test or audit items. They are given where
+        its attribute `reads_unlabelled` is true. `warm`, an earlier model of the same trainer, only makes it faster.
+        Raises LabelError where the examples hold fewer than two classes.
         """

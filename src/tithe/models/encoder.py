@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.errors import CacheError, ConfigError, MissingExtraError, NeedsError
 from tithe.models import Tell, quiet, word_states
-from tithe.ragged import Ragged
+from tithe.ragged import Ragged, joined_rows
 from tithe.types import Floats, Items, View
 from tithe.views import ViewStore
 
@@ -163,6 +163,8 @@ class EncoderStart:
     def _pieces(self, items: Items) -> Ragged:
         if items.base is not None and items.rows is not None:
             return self._pieces(items.base)[items.rows]
+        if items.parts is not None:
+            return joined_rows([self._pieces(part) for part in items.parts])
         key = (self.identity, items.digest)
         with _COPYING:
             if key not in _PIECES:

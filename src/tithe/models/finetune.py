@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 
 from tithe.errors import ConfigError, LabelError
+from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune_model import FinetuneModel, device_of
 from tithe.models.starts import pretrained_of
+from tithe.models.tuning import losses
+from tithe.models.tuning.gathering import run
+from tithe.models.tuning.orders import Beside, Order, Shuffled
+from tithe.models.tuning.pieces import Feed, Frame
+from tithe.models.tuning.programs import Held, Problem
+from tithe.models.tuning.pseudo import pseudo_labelled
+from tithe.models.tuning.training import ADVICE, Course, NotANumberError, Trained
 from tithe.tasks import Task
+from tithe.tokens import places
 from tithe.types import Examples, Items, Label, View
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
-
-    from tithe.models.tuning.programs import Problem
-    from tithe.models.tuning.training import Course
 
 FEWEST_HELD = 200
 """Labels from which on a tenth of them is held out; below, training takes a fixed number of steps."""
@@ -58,6 +65,8 @@ class Finetune:
             are left anyway unless `words` is true.
         loss: by name, see `tithe.models.tuning.losses`; `auto` is cross-entropy, or binary cross-entropy for sets.
         smoothing: of the labels, a share. class_weights: rare classes weigh more, by one over their frequency.
+        semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
+            (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
         validation: the share of labels held out from 200 labels on.
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
@@ -76,6 +85,8 @@ class Finetune:
     loss: str = "auto"
     smoothing: float = 0.0
     class_weights: bool = False
+    semi: bool = False
+    augment: float = 0.0
     validation: float = 0.1
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -102,6 +113,11 @@ class Finetune:
     def provides(self) -> frozenset[View]:
         """`proba`; for labels of items also `embeddings`, those of the fine-tuned encoder, and a `committee`."""
         return frozenset({"proba", "embeddings", "committee"})
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether it learns from unlabelled items too."""
+        return self.semi
 
     def for_task(self, task: Task) -> Finetune:
         """Itself, or the one for spans, which gives `proba` alone."""
@@ -130,47 +146,49 @@ class Finetune:
             NeedsError: the start has no encoder.
             TrainingError: the loss became no number (with the step and the ids of its batch), or memory is too small.
         """
-        from tithe.models.tuning.gathering import run
-        from tithe.models.tuning.orders import Shuffled
-        from tithe.models.tuning.training import ADVICE, NotANumberError
-
-        train, held = self._split(len(examples), rng)
-        problem = self._problem(task, examples, start, train, held, seed=int(rng.integers(2**31)), rng=rng)
+        train, held = self._split(examples, rng)
+        problem = self._problem(task, train, held, start=start, rng=rng)
+        order = Shuffled(problem.feed.sizes, self.batch, seed=_draw(rng))
         course = self._course(len(train))
-        order = Shuffled(problem.feed.sizes, self.batch, seed=int(rng.integers(2**31)))
-        try:
-            trained = run(problem, order, course, tell=tell)
-        except NotANumberError as error:
-            ids = [examples.items.ids[train[row]] for row in error.rows]
-            raise NotANumberError(
-                error.step, error.rows, error.loss, f"the ids {', '.join(ids[:8])}; {ADVICE}"
-            ) from None
-        return FinetuneModel.of(
-            task,
-            start,
-            trained,
-            held=problem.held,
-            facts={
-                "labelled": len(examples),
-                "frozen": problem.frozen,
-                "members": self.members,
-                "steps": trained.steps,
-            },
-            dropout=self.dropout,
-            seed=problem.seed,
-            precision=self.precision,
-            device=self.device,
-        )
+        facts = {"labelled": len(examples), "members": self.members, "frozen": problem.frozen}
 
-    def _split(self, count: int, rng: Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The rows that train and those held out, ascending."""
+        def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
+            trained = _run(problem, order, course, items=items, tell=tell)
+            return FinetuneModel.of(
+                task,
+                start,
+                trained,
+                held=problem.held,
+                device=self.device,
+                facts=facts
+                | {
+                    "steps": trained.steps,
+                    "dropout": problem.dropout,
+                    "seed": problem.seed,
+                    "precision": self.precision,
+                },
+            )
+
+        found = model(problem, order, course, train.items)
+        if not self.semi or unlabelled is None or not len(unlabelled):
+            return found
+        guessed = pseudo_labelled(found, unlabelled, len(train), augment=self.augment, rng=rng)
+        both = _joined(train, guessed)
+        facts["pseudo"] = len(guessed)
+        problem = self._problem(task, both, held, start=start, rng=rng)
+        sizes, half = problem.feed.sizes, max(1, self.batch // 2)
+        halves = [Shuffled(part, half, seed=_draw(rng)) for part in (sizes[: len(train)], sizes[len(train) :])]
+        longer = replace(course, steps=2 * course.steps)
+        return model(problem, Beside(halves, [0, len(train)]), longer, both.items)
+
+    def _split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
+        """The examples that train and those held out, each in the order of the answers."""
+        count = len(examples)
         order = rng.permutation(count)
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
-        return np.sort(order[held:]), np.sort(order[:held])
+        return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
 
     def _course(self, count: int) -> Course:
-        from tithe.models.tuning.training import Course
-
         return Course(
             self.steps or steps_for(count),
             self.batch,
@@ -181,62 +199,33 @@ class Finetune:
             precision=self.precision,
         )
 
-    def _problem(
-        self,
-        task: Task,
-        examples: Examples,
-        start: Start,
-        train: NDArray[np.int64],
-        held: NDArray[np.int64],
-        *,
-        seed: int,
-        rng: Generator,
-    ) -> Problem:
+    def _problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
         """What is to be learned: the rows that train, and those that judge."""
-        import torch
-
-        from tithe.models.tuning import losses
-        from tithe.models.tuning.pieces import Feed, Frame
-        from tithe.models.tuning.programs import Held, Problem
-
         tokenizer, encoder, most = pretrained_of(start)
-        device = device_of(self.device)
-        frame = Frame.of(tokenizer, most)
+        frame, device = Frame.of(tokenizer, most), device_of(self.device)
 
-        def feed(items: Items) -> Feed:
-            segments: Literal["items", "tokens"] = "tokens" if task.name == "spans" else "items"
-            return Feed.of(start.view("pieces", items), frame, items, segments, device)
+        def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
+            pieces = start.view("pieces", part.items)
+            feed = Feed.of(pieces, frame, part.items, "tokens" if task.name == "spans" else "items", device)
+            return feed, torch.as_tensor(_targets(task, part.labels, part.items), device=device)
 
-        def part(rows: NDArray[np.int64]) -> tuple[Feed, torch.Tensor]:
-            items = examples.items.take(rows)
-            return feed(items), torch.as_tensor(_targets(task, [examples.labels[row] for row in rows], items)).to(
-                device
-            )
-
-        rows, targets = part(train)
+        feed, targets = fed(train)
+        array = targets.cpu().numpy()
+        _check_classes(array, len(train))
         classes = columns_of(task)
+        weighted = torch.as_tensor(_class_weights(array, classes), device=device) if self.class_weights else None
+        sample = np.ones(len(train)) if train.weights is None else np.asarray(train.weights)
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
-        _check_classes(task, targets.cpu().numpy(), len(train))
-        weights = None
-        if self.class_weights:
-            weights = torch.as_tensor(_class_weights(targets.cpu().numpy(), classes), device=device)
-        sample = np.ones(len(train)) if examples.weights is None else np.asarray(examples.weights)[train]
-        per_segment = np.repeat(sample, np.diff(rows.splits)).astype(np.float32)
-        width = int(encoder.config.hidden_size)
-        head = torch.nn.Linear(width, classes)
-        with torch.no_grad():
-            head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, (classes, width)).astype(np.float32)))
-            head.bias.zero_()
         return Problem(
             encoder,
-            head,
-            rows,
+            _head(int(encoder.config.hidden_size), classes, rng),
+            feed,
             targets,
-            torch.as_tensor(per_segment, device=device),
-            losses.build(self.loss, kind, class_weights=weights, smoothing=self.smoothing),
-            Held(*part(held)) if len(held) else None,
+            torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),
+            losses.build(self.loss, kind, class_weights=weighted, smoothing=self.smoothing),
+            None if held is None else Held(*fed(held)),
             self.dropout,
-            seed,
+            _draw(rng),
             1 + self.freeze if self.freeze else int(not self.words),
         )
 
@@ -250,6 +239,37 @@ class FinetuneSpans(Finetune):
         return frozenset({"proba"})
 
 
+def _run(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
+    """Trains; a loss that is no number is told with the ids of its batch."""
+    try:
+        return run(problem, order, course, tell=tell)
+    except NotANumberError as error:
+        ids = ", ".join([items.ids[row] for row in error.rows[:8]])
+        raise NotANumberError(error.step, error.rows, error.loss, f"the items {ids}; {ADVICE}") from None
+
+
+def _part(examples: Examples, rows: NDArray[np.int64]) -> Examples:
+    weights = None if examples.weights is None else [examples.weights[row] for row in rows]
+    return Examples(examples.items.take(rows), [examples.labels[row] for row in rows], weights)
+
+
+def _joined(one: Examples, other: Examples) -> Examples:
+    weights = [*(one.weights or [1.0] * len(one)), *(other.weights or [1.0] * len(other))]
+    return Examples(joined([one.items, other.items]), [*one.labels, *other.labels], weights)
+
+
+def _draw(rng: Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def _head(width: int, classes: int, rng: Generator) -> torch.nn.Linear:
+    head = torch.nn.Linear(width, classes)
+    with torch.no_grad():
+        head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, (classes, width)).astype(np.float32)))
+        head.bias.zero_()
+    return head
+
+
 def columns_of(task: Task) -> int:
     """The columns of the task's outputs."""
     tags: Sequence[str] | None = getattr(task, "tags", None)
@@ -258,8 +278,6 @@ def columns_of(task: Task) -> int:
 
 def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     """(S,) int64 columns, or (S, K) float32. Raises LabelError for a label that the task does not have."""
-    from tithe.tokens import places
-
     labels = [task.check(label) for label in labels]
     if task.name == "spans":
         return np.asarray(task.tag(labels, places(items)).values, np.int64)
@@ -267,7 +285,7 @@ def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     return np.asarray(encoded, np.float32 if encoded.ndim == 2 else np.int64)
 
 
-def _check_classes(task: Task, targets: NDArray[Any], count: int) -> None:
+def _check_classes(targets: NDArray[Any], count: int) -> None:
     seen = len(np.unique(targets)) if targets.ndim == 1 else len(np.unique(targets, axis=0))
     if seen < 2:
         raise LabelError(
