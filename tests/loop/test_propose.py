@@ -186,7 +186,9 @@ class Untouchable(ViewStore):
 
 def test_a_view_that_nothing_gives_is_an_error_before_any_work(example: Any) -> None:
     recipe = Recipe(start="minilm+lexical", strategy=Votes())
-    with pytest.raises(NeedsError, match=r"needs the view votes, .* committee, embeddings, lexical, middle, proba"):
+    with pytest.raises(
+        NeedsError, match=r"needs the view votes, .* committee, embeddings, lexical, middle, pieces, proba"
+    ):
         propose(log_of(example, 30).snapshot(), recipe, seed=0, n=3, workshop=Workshop(Untouchable(None)))
 
 

@@ -33,7 +33,8 @@ def test_starts_side_by_side_give_the_views_of_both(example: Any, cache: Path) -
 def test_a_view_that_no_part_gives_is_an_error_that_lists_them(example: Any, cache: Path) -> None:
     start = prepare_start("minilm+lexical", example.pool, store=ViewStore(cache))
     with pytest.raises(
-        NeedsError, match=r"'minilm\+lexical' gives embeddings, lexical, middle, tokens, word_forms; not 'proba'"
+        NeedsError,
+        match=r"'minilm\+lexical' gives embeddings, lexical, middle, pieces, tokens, word_forms; not 'proba'",
     ):
         start.view("proba", example.pool)
 

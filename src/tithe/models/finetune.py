@@ -67,7 +67,8 @@ class Finetune:
         smoothing: of the labels, a share. class_weights: rare classes weigh more, by one over their frequency.
         semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
             (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
-        validation: the share of labels held out from 200 labels on.
+        validation: the share of labels held out from 200 labels on; training ends once `patience` of ten looks at them
+            in a row have brought nothing better.
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -88,6 +89,7 @@ class Finetune:
     semi: bool = False
     augment: float = 0.0
     validation: float = 0.1
+    patience: int = 4
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     members: int = 10
@@ -196,6 +198,7 @@ class Finetune:
             self.head_rate,
             self.layer_decay,
             accumulate=self.accumulate,
+            patience=self.patience,
             precision=self.precision,
         )
 
