@@ -57,13 +57,23 @@ def kept(keys: Tensor, rows: int, places: int, channels: int, share: float) -> T
     (torch.Size([2, 40, 10, 64]), True, False)
     """
     device = keys.device
-    row = torch.arange(rows, dtype=torch.int32, device=device) * _ROW
-    place = torch.arange(places, dtype=torch.int32, device=device) * _PLACE
-    where = mixed(keys[..., None, None] ^ (row[:, None] + place))
-    channel = mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=device))
+    row = torch.arange(rows, dtype=torch.int32, device=device)
+    place = torch.arange(places, dtype=torch.int32, device=device)
+    return kept_at(keys[..., None, None], row[:, None], place, channels, share)
+
+
+def kept_at(keys: Tensor, row: Tensor, place: Tensor, channels: int, share: float) -> Tensor:
+    """(..., channels) bool: `kept` for states anywhere, given the key, the row and the place of each (...,) int32."""
+    where = mixed(keys ^ (row * _ROW + place * _PLACE))
+    channel = mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=keys.device))
     x = (where[..., None] ^ channel) * _FIRST
     x = (x ^ _logical(x, 15)) * _SECOND
     return x >= round(share * 2**32) - 2**31
+
+
+def dropped(x: Tensor, mask: Tensor, share: float) -> Tensor:
+    """The states, those outside the mask 0 and the others scaled up."""
+    return x * mask.to(x.dtype) * (1 / (1 - share))
 
 
 def _logical(x: Tensor, bits: int) -> Tensor:
@@ -85,8 +95,7 @@ class HashDropout(nn.Module):
             return x
         key = torch.tensor(self.moment.key(self.site), dtype=torch.int32, device=x.device)
         rows, places = (len(x), 1) if x.ndim == 2 else x.shape[:2]
-        mask = kept(key, rows, places, x.shape[-1], self.p).reshape(x.shape)
-        return x * mask.to(x.dtype) * (1 / (1 - self.p))
+        return dropped(x, kept(key, rows, places, x.shape[-1], self.p).reshape(x.shape), self.p)
 
 
 def install(encoder: nn.Module, share: float, moment: Moment) -> int:

@@ -160,7 +160,7 @@ class Feed:
         rows = np.asarray(rows, dtype=np.int64)
         many = np.diff(self.windows)[rows]
         owner = np.repeat(np.arange(len(rows)), many)
-        window = _ranges(self.windows[:-1][rows], many)
+        window = ranges(self.windows[:-1][rows], many)
         device, before = self.device, len(self.frame.before)
 
         def put(array: NDArray[np.int64]) -> Tensor:
@@ -181,7 +181,7 @@ class Feed:
         mask = place < ends + len(self.frame.after)
 
         counts = np.diff(self.splits)[rows]
-        which = put(_ranges(self.splits[:-1][rows], counts))
+        which = put(ranges(self.splits[:-1][rows], counts))
         if self.segments == "items":  # special pieces belong to the item too, as they did when it was pretrained
             segment = torch.where(mask, put(owner)[:, None], len(rows))
         else:
@@ -231,10 +231,10 @@ def _tokens(pieces: Ragged, tokens: Ragged) -> NDArray[np.int64]:
     return out
 
 
-def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """start, start + 1, ... of each, one behind the other.
 
-    >>> _ranges(np.array([5, 0]), np.array([2, 3])).tolist()
+    >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
     [5, 6, 0, 1, 2]
     """
     ends = np.cumsum(counts)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tithe.models.tuning.training import Course
 
 _LAYER = re.compile(r"\.?(?:layer|layers|h|block|blocks)\.(\d+)\.")
-_HELD_PLACES = 8192  # places of a batch without gradients
+HELD_PLACES = 8192  # places of a batch without gradients
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,17 +141,20 @@ def depth_of(name: str) -> int:
 
 
 def rates(
-    named: Sequence[tuple[str, nn.Parameter]], head: Sequence[nn.Parameter], course: Course
+    named: Sequence[tuple[str, nn.Parameter]], head: Sequence[nn.Parameter], course: Course, *, stacked: bool = False
 ) -> list[dict[str, Any]]:
-    """Parameter groups: a rate for each depth, falling by `layer_decay` from the top, and no decay of vectors."""
+    """Parameter groups: a rate for each depth, falling by `layer_decay` from the top, and no decay of vectors.
+
+    `stacked` parameters have a model axis before their own.
+    """
     depths = sorted({min(depth_of(name), 999) for name, _ in named})
     top = max((depth for depth in depths if depth < 999), default=0)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in named:
         below = max(0, top + 1 - min(depth_of(name), top + 1))
-        groups.setdefault((course.rate * course.layer_decay**below, parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((course.rate * course.layer_decay**below, parameter.ndim > 1 + stacked), []).append(parameter)
     for parameter in head:
-        groups.setdefault((course.head_rate, parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((course.head_rate, parameter.ndim > 1 + stacked), []).append(parameter)
     return [
         {"params": params, "lr": rate, "weight_decay": course.weight_decay if matrix else 0.0}
         for (rate, matrix), params in groups.items()
@@ -238,7 +241,7 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
     at = 0
     with torch.inference_mode(), autocast(precision, feed.device):
         while at < len(order):
-            size = max(1, _HELD_PLACES // max(1, int(feed.sizes[order[at]])))
+            size = max(1, HELD_PLACES // max(1, int(feed.sizes[order[at]])))
             batch = feed.batch(order[at : at + size])
             embedded = module.embed(batch)
             logits.append(module.head(module.dropout(embedded)).float())

@@ -214,15 +214,16 @@ class _Watch:
         for step, alive, rows, losses in seen:
             for at, (model, loss) in enumerate(zip(alive, losses.tolist(), strict=True)):
                 if not math.isfinite(loss):
-                    raise NotANumberError(step, rows[at], loss)
+                    raise NotANumberError(step, rows[at], loss, model=model)
                 self._found[model].losses.append(loss)
 
 
 class NotANumberError(TrainingError):
     """A loss that is no number; `rows` are those of its batch, which whoever knows their ids names in `where`."""
 
-    def __init__(self, step: int, rows: Rows, loss: float, where: str = "") -> None:
-        self.step, self.rows, self.loss = step, rows, loss
+    def __init__(self, step: int, rows: Rows, loss: float, where: str = "", *, model: int = 0) -> None:
+        """`model` is its position in the program."""
+        self.step, self.rows, self.loss, self.model = step, rows, loss, model
         super().__init__(f"the loss is {loss} at step {step}, on {where or f'the rows {rows.tolist()}; {ADVICE}'}")
 
 

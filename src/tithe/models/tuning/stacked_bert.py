@@ -1,0 +1,183 @@
+"""The forward pass of M encoders of the BERT kind at once, over packed batches.
+
+Weights have a leading model axis; states are (M, p, width), a line of p places for each model (see `Packed`).
+
+Source: Devlin et al. 2019, BERT; the arithmetic is that of transformers' BertModel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tithe.models.tuning.dropout import dropped, kept, kept_at
+from tithe.models.tuning.packing import Packed
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the arithmetic of an encoder depends on beside its weights."""
+
+    layers: int
+    heads: int
+    width: int
+    norm_eps: float
+    activation: str
+
+    @classmethod
+    def of(cls, config: Any) -> Shape:
+        """That of a configuration of transformers."""
+        return cls(
+            config.num_hidden_layers,
+            config.num_attention_heads,
+            config.hidden_size,
+            config.layer_norm_eps,
+            config.hidden_act,
+        )
+
+
+class _Moved(torch.autograd.Function):
+    """Rows of `x` (M, a, width) put where `there` (M, b) says, whose way back is `back` (M, a).
+
+    Both ways are a plain lookup, so gradients are neither summed in an undetermined order nor slow. `own` (M, a) says
+    which rows went anywhere at all.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor, own: Tensor | None) -> Tensor:
+        ctx.save_for_backward(back, own)
+        return _looked_up(x, there)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        back, own = ctx.saved_tensors
+        found = _looked_up(slope, back)
+        return (found if own is None else found * own[..., None]), None, None, None
+
+
+def _looked_up(x: Tensor, index: Tensor) -> Tensor:
+    """(M, b, width): the rows of x (M, a, width) at index (M, b)."""
+    size, length, width = x.shape
+    flat = index + torch.arange(size, device=x.device)[:, None] * length
+    return x.reshape(-1, width)[flat.reshape(-1)].reshape(size, -1, width)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(M, p, out) of x (M, p, in), weight (M, out, in), bias (M, out)."""
+    return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+
+
+def _normed(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Layer norm, each model with its own weight and bias (M, width)."""
+    return functional.layer_norm(x, x.shape[-1:], eps=eps) * weight[:, None] + bias[:, None]
+
+
+def drop_rows(x: Tensor, key: Tensor, share: float) -> Tensor:
+    """Dropout of (M, s, width), as that of (s, width) of each model alone."""
+    return dropped(x, kept(key, x.shape[1], 1, x.shape[-1], share)[:, :, 0], share)
+
+
+def states(
+    fixed: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
+    shape: Shape,
+    batch: Packed,
+    drop: tuple[Tensor, float] | None,
+    *,
+    compiled: bool = False,
+) -> Tensor:
+    """(M, s, width) the mean state of each segment.
+
+    Args:
+        fixed: the tables of pieces, places and types, where all models have the same.
+        weights: all else, with a leading model axis, named as in BertModel; query, key and value are one (`joined`).
+        drop: (sites, M) keys of `kept_at`, and the share of units dropped; None drops nothing.
+    """
+    x = _embedded(fixed, weights, batch)
+    x = _normed(x, weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"], shape.norm_eps)
+    keys, share = drop or (None, 0.0)
+    if keys is not None:
+        x = _dropped(x, batch, keys[0], share)
+    layer = _compiled() if compiled else _layer
+    for number in range(shape.layers):
+        head = f"encoder.layer.{number}."
+        own = {name.removeprefix(head): one for name, one in weights.items() if name.startswith(head)}
+        x = layer(x, own, shape, batch, None if keys is None else keys[1 + 2 * number : 3 + 2 * number], share)
+    return _means(x, batch)
+
+
+def _embedded(fixed: Mapping[str, Tensor], weights: Mapping[str, Tensor], batch: Packed) -> Tensor:
+    """(M, p, width) the sum of the embeddings of piece, type and place."""
+
+    def found(kind: str, index: Tensor) -> Tensor:
+        name = f"embeddings.{kind}_embeddings.weight"
+        if name in fixed:
+            return functional.embedding(index, fixed[name])
+        table = weights[name]  # (M, rows, width)
+        first = torch.arange(len(table), device=table.device)[:, None] * table.shape[1]
+        return functional.embedding(index + first, table.flatten(0, 1))
+
+    kind = "embeddings.token_type_embeddings.weight"  # all pieces are of the first type
+    of_type = fixed[kind][:1] if kind in fixed else weights[kind][:, :1]
+    return found("word", batch.ids) + of_type + found("position", batch.place)
+
+
+def _layer(
+    x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed, keys: Tensor | None, share: float
+) -> Tensor:
+    """One layer. `own` are its weights by their names within it, `keys` (2, M) those of its two sites of dropout."""
+    size, _, width = x.shape
+    joined = linear(x, own["attention.self.joined.weight"], own["attention.self.joined.bias"])
+    slots = _Moved.apply(joined, batch.at, batch.slot, batch.own)  # type: ignore[no-untyped-call]
+    windows = slots.reshape(-1, batch.slots, 3, shape.heads, width // shape.heads)
+    query, key, value = windows.permute(2, 0, 3, 1, 4).unbind(0)  # (windows, heads, t, d) each
+    seen = batch.seen.reshape(-1, 1, 1, batch.slots)
+    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+    heads = mixed.transpose(1, 2).reshape(size, -1, width)
+    mixed = _Moved.apply(heads, batch.slot, batch.at, batch.filled)  # type: ignore[no-untyped-call]
+    out = linear(mixed, own["attention.output.dense.weight"], own["attention.output.dense.bias"])
+    if keys is not None:
+        out = _dropped(out, batch, keys[0], share)
+    norm = "attention.output.LayerNorm"
+    x = _normed(out + x, own[f"{norm}.weight"], own[f"{norm}.bias"], shape.norm_eps)
+    inner = ACTIVATIONS[shape.activation](linear(x, own["intermediate.dense.weight"], own["intermediate.dense.bias"]))
+    out = linear(inner, own["output.dense.weight"], own["output.dense.bias"])
+    if keys is not None:
+        out = _dropped(out, batch, keys[1], share)
+    return _normed(out + x, own["output.LayerNorm.weight"], own["output.LayerNorm.bias"], shape.norm_eps)
+
+
+def _dropped(x: Tensor, batch: Packed, key: Tensor, share: float) -> Tensor:
+    """Dropout of (M, p, width) by the window and the place of each state."""
+    return dropped(x, kept_at(key[:, None], batch.window.int(), batch.place.int(), x.shape[-1], share), share)
+
+
+def _means(x: Tensor, batch: Packed) -> Tensor:
+    """(M, s, width) the mean over the places of each segment; 0 where it has none."""
+    # A product with a matrix of ones: summed in a fixed order, which atomic additions on a GPU are not.
+    numbers = torch.arange(batch.which.shape[1], device=x.device)
+    belongs = (batch.segment[:, None, :] == numbers[:, None]).to(x.dtype)
+    return torch.bmm(belongs, x) / belongs.sum(dim=2).clamp(min=1)[..., None]
+
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+"""The activations that are known here, by their names in transformers."""
+
+
+@cache
+def _compiled() -> Callable[..., Tensor]:
+    """`_layer`, fused for shapes that vary."""
+    made: Callable[..., Tensor] = torch.compile(_layer, dynamic=True)
+    return made
