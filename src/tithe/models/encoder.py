@@ -227,7 +227,7 @@ def _loaded(source: str) -> tuple[Any, Any]:
     local = Path(source).is_dir()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        model = AutoModel.from_pretrained(source, local_files_only=local)
+        model = AutoModel.from_pretrained(source, local_files_only=local, dtype="float32")
     except SafetensorError as error:
         raise CacheError(
             f"the weights of the start {source!r} are damaged ({error}); fetch or copy that folder again"
