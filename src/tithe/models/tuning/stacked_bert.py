@@ -110,7 +110,7 @@ def states(
         head = f"encoder.layer.{number}."
         own = {name.removeprefix(head): one for name, one in weights.items() if name.startswith(head)}
         of_layer = () if keys is None else (keys[1 + 2 * number : 3 + 2 * number], *where)
-        x = rest(x, _attention(x, own, shape, batch), own, shape, of_layer, share)
+        x = rest(x, _attention(x, own, shape, batch), own, shape, drop=of_layer, share=share)
     return _means(x, batch)
 
 
@@ -145,7 +145,7 @@ def _attention(x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed
 
 
 def _rest(
-    x: Tensor, mixed: Tensor, own: Mapping[str, Tensor], shape: Shape, drop: tuple[Tensor, ...], share: float
+    x: Tensor, mixed: Tensor, own: Mapping[str, Tensor], shape: Shape, *, drop: tuple[Tensor, ...], share: float
 ) -> Tensor:
     """What a layer does after attention. `drop` are keys (2, M), windows and places (M, p); or empty."""
     out = linear(mixed, own["attention.output.dense.weight"], own["attention.output.dense.bias"])
