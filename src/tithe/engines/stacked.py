@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tithe.models import Tell
     from tithe.models.tuning.orders import Order
     from tithe.models.tuning.programs import Problem
+    from tithe.models.tuning.side_by_side import Fit
     from tithe.models.tuning.training import Course, Trained
 
 log = logging.getLogger(__name__)
@@ -32,18 +33,6 @@ _LIVE = 128  # jobs under way at a time: each holds an encoder of its own, 90 MB
 
 class _Abandoned(BaseException):
     """Ends a job whose results nobody waits for any more; no job may catch it."""
-
-
-@dataclass(eq=False)
-class Fit:
-    """A fit that a job waits for, and what came of it."""
-
-    problem: Problem
-    order: Order
-    course: Course
-    tell: Tell
-    trained: Trained | None = None
-    error: BaseException | None = None
 
 
 @dataclass(eq=False)
@@ -71,7 +60,7 @@ class _Running:
         self.reports.get()
 
     def _run(self) -> None:
-        from tithe.models.tuning.gathering import GATHERER
+        from tithe.models.tuning.gathering import GATHERER  # here: it loads torch
 
         self.go.acquire()
         GATHERER.set(self._gather)
@@ -89,6 +78,8 @@ class _Running:
         self.reports.put(self)
 
     def _gather(self, problem: Problem, order: Order, course: Course, tell: Tell) -> Trained:
+        from tithe.models.tuning.side_by_side import Fit
+
         self.fit = Fit(problem, order, course, tell)
         self.reports.put(self)
         self.go.acquire()

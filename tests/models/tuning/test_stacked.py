@@ -15,7 +15,7 @@ from tithe.models.tuning import losses
 from tithe.models.tuning.orders import Shuffled
 from tithe.models.tuning.pieces import Feed, Frame, split_texts
 from tithe.models.tuning.programs import Held, Problem, Single
-from tithe.models.tuning.stacked import Stack, can_stack, why_not
+from tithe.models.tuning.stacked import Stack
 from tithe.models.tuning.training import Course, Trained, train
 from tithe.rng import stream
 from tithe.types import Items

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,11 +45,11 @@ class Packed:
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
         pin = device.type == "cuda"
-        moved = [
-            (value.pin_memory() if pin else value).to(device, non_blocking=True) if isinstance(value, Tensor) else value
-            for value in (getattr(self, field.name) for field in fields(self))
-        ]
-        return Packed(*moved)
+        moved: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in moved.items():
+            if isinstance(value, Tensor):
+                moved[name] = (value.pin_memory() if pin else value).to(device, non_blocking=True)
+        return Packed(**moved)
 
 
 class Packer:
@@ -130,19 +131,28 @@ class Packer:
             return torch.from_numpy(out)
 
         own, at = np.zeros((size, line), bool), np.zeros((size, most_windows * slots), np.int64)
-        filled = np.zeros_like(at, bool)
+        filled = np.zeros(at.shape, bool)
         own[of_piece, along], at[of_piece, slot], filled[of_piece, slot] = True, along, True
         for_each = np.zeros((size, most_segments), np.int64)
         real = np.zeros_like(for_each, bool)
         for_each[of_segment, local], real[of_segment, local] = which, True
         # A window without pieces would have nothing to look at, and its softmax would be NaN.
-        seen = filled.copy().reshape(size, most_windows, slots)
+        seen = filled.reshape(size, most_windows, slots).copy()
         seen[..., 0] |= ~seen.any(axis=2)
-        seen = seen.reshape(size, -1)
         return Packed(
-            lined(ids, self.frame.pad), lined(place), lined(number[owner]), lined(segment, most_segments), lined(slot),
-            *map(torch.from_numpy, (own, at, filled, seen, for_each, real)), slots,
-        )  # fmt: skip
+            lined(ids, self.frame.pad),
+            lined(place),
+            lined(number[owner]),
+            lined(segment, most_segments),
+            lined(slot),
+            torch.from_numpy(own),
+            torch.from_numpy(at),
+            torch.from_numpy(filled),
+            torch.from_numpy(seen.reshape(size, -1)),
+            torch.from_numpy(for_each),
+            torch.from_numpy(real),
+            slots,
+        )
 
 
 def _within(owner: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], int]:

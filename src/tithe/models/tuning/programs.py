@@ -68,7 +68,9 @@ class Problem:
 class Program(Protocol):
     """M models, trained side by side."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """M, which falls when models leave."""
 
     def groups(self, course: Course) -> list[dict[str, Any]]:
         """The parameter groups of the optimiser, with `lr` and `weight_decay`."""

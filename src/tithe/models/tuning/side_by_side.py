@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,15 +27,16 @@ _OF_A_STATE = 90  # bytes that a layer keeps for the way back, for each piece an
 _SHARE = 0.85  # of the free memory
 
 
-class Fit(Protocol):
+@dataclass(eq=False)
+class Fit:
     """A fit to be made; `trained` or `error` is what comes of it."""
 
     problem: Problem
     order: Order
     course: Course
     tell: Tell
-    trained: Trained | None
-    error: BaseException | None
+    trained: Trained | None = None
+    error: BaseException | None = None
 
 
 def groups_of(fits: Sequence[Fit], most: int) -> list[list[Fit]]:
@@ -69,10 +71,11 @@ def _fitting(group: Sequence[Fit]) -> int:
 
 def bytes_of(problem: Problem, batch: int) -> int:
     """About how much memory a model takes while it is trained in a stack."""
-    config = problem.encoder.config
+    config: Any = problem.encoder.config
     weights = sum(one.numel() for one in problem.encoder.parameters() if one.requires_grad)
-    longest = sorted(problem.feed.sizes.tolist())[-batch:]  # batches are of rows about equally long
-    return _OF_A_WEIGHT * weights + _OF_A_STATE * sum(longest) * int(config.hidden_size * config.num_hidden_layers)
+    pieces = sum(sorted(problem.feed.sizes.tolist())[-batch:])  # batches are of rows about equally long
+    channels = int(config.hidden_size) * int(config.num_hidden_layers)
+    return int(_OF_A_WEIGHT * weights + _OF_A_STATE * pieces * channels)
 
 
 def train_group(group: Sequence[Fit], *, compiled: bool = False) -> None:

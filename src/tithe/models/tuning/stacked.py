@@ -165,12 +165,16 @@ class Stack:
             pooled = states(self.fixed, self.weights, self.shape, batch, drop, compiled=self._compiled)
             if drop:
                 pooled = drop_rows(pooled, drop[0][-1], share)
-            return linear(pooled, self.weights["head.weight"], self.weights["head.bias"])
+            logits: Tensor = linear(pooled, self.weights["head.weight"], self.weights["head.bias"])
+        return logits
 
     def norms(self) -> Tensor:
         """See `Program`."""
         gradients = [one.grad.flatten(1) for one in self._trained if one.grad is not None]
-        return torch.stack([torch.linalg.vector_norm(one, dim=1) for one in gradients]).norm(dim=0)
+        norms: Tensor = torch.linalg.vector_norm(
+            torch.stack([torch.linalg.vector_norm(one, dim=1) for one in gradients]), dim=0
+        )
+        return norms
 
     def scale(self, factors: Tensor) -> None:
         """See `Program`."""

@@ -102,13 +102,15 @@ def states(
     x = _embedded(fixed, weights, batch)
     x = _normed(x, weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"], shape.norm_eps)
     keys, share = drop or (None, 0.0)
+    where = (batch.window.int(), batch.place.int())
     if keys is not None:
-        x = _dropped(x, batch, keys[0], share)
-    layer = _compiled() if compiled else _layer
+        x = _dropped(x, keys[0], *where, share)
+    rest = _compiled() if compiled else _rest
     for number in range(shape.layers):
         head = f"encoder.layer.{number}."
         own = {name.removeprefix(head): one for name, one in weights.items() if name.startswith(head)}
-        x = layer(x, own, shape, batch, None if keys is None else keys[1 + 2 * number : 3 + 2 * number], share)
+        of_layer = () if keys is None else (keys[1 + 2 * number : 3 + 2 * number], *where)
+        x = rest(x, _attention(x, own, shape, batch), own, shape, drop=of_layer, share=share)
     return _means(x, batch)
 
 
@@ -128,10 +130,8 @@ def _embedded(fixed: Mapping[str, Tensor], weights: Mapping[str, Tensor], batch:
     return found("word", batch.ids) + of_type + found("position", batch.place)
 
 
-def _layer(
-    x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed, keys: Tensor | None, share: float
-) -> Tensor:
-    """One layer. `own` are its weights by their names within it, `keys` (2, M) those of its two sites of dropout."""
+def _attention(x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed) -> Tensor:
+    """(M, p, width) what each place gathers from its window, before the product that ends it."""
     size, _, width = x.shape
     joined = linear(x, own["attention.self.joined.weight"], own["attention.self.joined.bias"])
     slots = _Moved.apply(joined, batch.at, batch.slot, batch.own)  # type: ignore[no-untyped-call]
@@ -140,22 +140,29 @@ def _layer(
     seen = batch.seen.reshape(-1, 1, 1, batch.slots)
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
     heads = mixed.transpose(1, 2).reshape(size, -1, width)
-    mixed = _Moved.apply(heads, batch.slot, batch.at, batch.filled)  # type: ignore[no-untyped-call]
+    found: Tensor = _Moved.apply(heads, batch.slot, batch.at, batch.filled)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _rest(
+    x: Tensor, mixed: Tensor, own: Mapping[str, Tensor], shape: Shape, *, drop: tuple[Tensor, ...], share: float
+) -> Tensor:
+    """What a layer does after attention. `drop` are keys (2, M), windows and places (M, p); or empty."""
     out = linear(mixed, own["attention.output.dense.weight"], own["attention.output.dense.bias"])
-    if keys is not None:
-        out = _dropped(out, batch, keys[0], share)
+    if drop:
+        out = _dropped(out, drop[0][0], drop[1], drop[2], share)
     norm = "attention.output.LayerNorm"
     x = _normed(out + x, own[f"{norm}.weight"], own[f"{norm}.bias"], shape.norm_eps)
-    inner = ACTIVATIONS[shape.activation](linear(x, own["intermediate.dense.weight"], own["intermediate.dense.bias"]))
-    out = linear(inner, own["output.dense.weight"], own["output.dense.bias"])
-    if keys is not None:
-        out = _dropped(out, batch, keys[1], share)
+    inner = linear(x, own["intermediate.dense.weight"], own["intermediate.dense.bias"])
+    out = linear(ACTIVATIONS[shape.activation](inner), own["output.dense.weight"], own["output.dense.bias"])
+    if drop:
+        out = _dropped(out, drop[0][1], drop[1], drop[2], share)
     return _normed(out + x, own["output.LayerNorm.weight"], own["output.LayerNorm.bias"], shape.norm_eps)
 
 
-def _dropped(x: Tensor, batch: Packed, key: Tensor, share: float) -> Tensor:
-    """Dropout of (M, p, width) by the window and the place of each state."""
-    return dropped(x, kept_at(key[:, None], batch.window.int(), batch.place.int(), x.shape[-1], share), share)
+def _dropped(x: Tensor, key: Tensor, window: Tensor, place: Tensor, share: float) -> Tensor:
+    """Dropout of (M, p, width) by the window and the place (M, p) of each state, and the key (M,) of each model."""
+    return dropped(x, kept_at(key[:, None], window, place, x.shape[-1], share), share)
 
 
 def _means(x: Tensor, batch: Packed) -> Tensor:
@@ -178,6 +185,6 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @cache
 def _compiled() -> Callable[..., Tensor]:
-    """`_layer`, fused for shapes that vary."""
-    made: Callable[..., Tensor] = torch.compile(_layer, dynamic=True)
+    """`_rest`, fused for shapes that vary. Attention is fused already, and its lookups are not for the compiler."""
+    made: Callable[..., Tensor] = torch.compile(_rest, dynamic=True)
     return made
