@@ -85,7 +85,7 @@ class CrossEntropy:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the mean loss."""
-        logs = functional.log_softmax(_precise(logits), dim=-1)
+        logs = functional.log_softmax(precise(logits), dim=-1)
         own = _own(logs, targets)
         if self.class_weights is None:
             each, spread = own, logs.mean(dim=-1)
@@ -106,7 +106,7 @@ class BinaryCrossEntropy:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the mean loss."""
-        logits = _precise(logits)
+        logits = precise(logits)
         wanted = targets.to(logits.dtype) * (1 - self.smoothing) + self.smoothing / 2
         terms = functional.softplus(logits) - wanted * logits
         return _mean(_over_labels(terms, self.class_weights), weights)
@@ -135,7 +135,7 @@ class TwoWay:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the sum of both ways."""
-        logits = _precise(logits)
+        logits = precise(logits)
         weights = weights.to(logits.dtype)
         applies, counts = targets > 0.5, (weights > 0)[..., None]
         by_segment = self._hardness(logits, applies, dim=-1)
@@ -179,7 +179,7 @@ class Asymmetric:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the mean loss."""
-        logits = _precise(logits)
+        logits = precise(logits)
         applies = targets.to(logits.dtype)
         log_p, log_not = functional.logsigmoid(logits), functional.logsigmoid(-logits)
         positive = -torch.exp(self.gamma_pos * log_not) * log_p
@@ -204,7 +204,7 @@ class FocalOne:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the mean loss."""
-        own = _own(functional.log_softmax(_precise(logits), dim=-1), targets)
+        own = _own(functional.log_softmax(precise(logits), dim=-1), targets)
         each = -((-torch.expm1(own)).clamp(min=_LEAST) ** self.gamma) * own
         if self.class_weights is not None:
             each = each * _own(_over_rows(self.class_weights, logits).expand(logits.shape), targets)
@@ -226,7 +226,7 @@ class FocalSet:
 
     def __call__(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """(...,) the mean loss."""
-        logits = _precise(logits)
+        logits = precise(logits)
         applies = targets.to(logits.dtype)
         log_p, log_not = functional.logsigmoid(logits), functional.logsigmoid(-logits)
         terms = -applies * torch.exp(self.gamma * log_not) * log_p
@@ -241,14 +241,14 @@ LOSSES: dict[TaskKind, dict[str, Any]] = {
 """The losses of each kind of task, by name."""
 
 
+def precise(logits: Tensor) -> Tensor:
+    """Logits as float32 where they are less: sums of bfloat16 would lose what tells the labels apart."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+
+
 def _check_gamma(gamma: float) -> None:
     if gamma < 0:
         raise ConfigError(f"gamma of focal must be at least 0; given {gamma}")
-
-
-def _precise(logits: Tensor) -> Tensor:
-    """As float32 where they are less; sums of bfloat16 would lose what tells the labels apart."""
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 def _own(values: Tensor, targets: Tensor) -> Tensor:
