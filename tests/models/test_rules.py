@@ -35,6 +35,16 @@ def test_the_global_threshold_is_the_best_of_its_grid() -> None:
     assert rule.values[0] < 0.4  # the probabilities are .2 too low
 
 
+def test_the_threshold_of_each_label_is_the_best_of_its_grid() -> None:
+    proba, truth = made(shift=0.2)
+    grid = np.linspace(0.05, 0.95, 37, dtype=np.float32)
+    proba[:40, 0] = grid[np.arange(40) % 37]  # on the thresholds themselves, which count as reached
+    values = fit_rule("per_class", proba, truth).values
+    for column, value in enumerate(values):
+        scores = [f1_score(truth[:, column], proba[:, column] >= t, zero_division=0) for t in grid]
+        assert value == grid[int(np.argmax(scores))]
+
+
 def test_a_label_with_few_positives_takes_the_common_threshold() -> None:
     proba, truth = made(shift=0.2)
     truth[:, 0] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,11 @@ class Rule:
     kind: Kind = "half"
     values: tuple[float, ...] = (0.5,)
     least: int = 0
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Rule:
+        """The rule whose fields, by name, came out of a JSON file."""
+        return cls(saved["kind"], tuple(saved["values"]), saved["least"])
 
     def apply(self, proba: Floats) -> NDArray[np.bool_]:
         """(n, L) which labels are decided for."""
@@ -64,20 +69,29 @@ def fit_rule(kind: Kind, proba: Floats, truth: NDArray[np.bool_]) -> Rule:
         return Rule("count", ())
     if kind == "top_k":
         most = max(1, int(truth.sum(axis=1).max(initial=1)))
-        scores = [micro_f1(Rule("top_k", (k,)).apply(proba), truth) for k in range(1, most + 1)]
+        order = np.argsort(-proba, axis=1, kind="stable")[:, :most]
+        found = np.take_along_axis(truth, order, axis=1).sum(axis=0).cumsum()
+        scores = _f1(found, len(proba) * np.arange(1, most + 1), truth.sum())
         return Rule("top_k", (int(np.argmax(scores)) + 1,))
-    best = float(_GRID[int(np.argmax([micro_f1(proba >= t, truth) for t in _GRID]))])
+    reached, hits = _reached(proba), _reached(proba, truth)
+    best = float(_GRID[int(np.argmax(_f1(hits.sum(axis=1), reached.sum(axis=1), truth.sum())))])
     if kind == "global":
         return Rule("global", (best,))
-    values = []
-    for column in range(truth.shape[1]):
-        own = truth[:, column]
-        if own.sum() < _FEWEST:
-            values.append(best)
-            continue
-        scores = [micro_f1(proba[:, column] >= t, own) for t in _GRID]
-        values.append(float(_GRID[int(np.argmax(scores))]))
-    return Rule("per_class", tuple(values))
+    positives = truth.sum(axis=0)
+    own = _GRID[_f1(hits, reached, positives).argmax(axis=0)]
+    return Rule("per_class", tuple(np.where(positives < _FEWEST, best, own.astype(np.float64)).tolist()))
+
+
+def _reached(proba: Floats, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """(37, L) how many probabilities of each label reach each threshold of the grid, of those `among` (n, L)."""
+    wide = len(_GRID) + 1
+    place = np.searchsorted(_GRID, proba, side="right") + wide * np.arange(proba.shape[1])
+    counts = np.bincount((place if among is None else place[among]).ravel(), minlength=wide * proba.shape[1])
+    return np.asarray(counts.reshape(-1, wide)[:, :0:-1].cumsum(axis=1)[:, ::-1].T)
+
+
+def _f1(hits: NDArray[np.int64], guessed: NDArray[np.int64], true: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(2 * hits / np.maximum(guessed + true, 1))
 
 
 def choose_rule(proba: Floats, truth: NDArray[np.bool_], fold: NDArray[np.int64]) -> Rule:

@@ -53,11 +53,7 @@ class Settings:
     def from_json(cls, saved: dict[str, Any]) -> Settings:
         """The settings that `to_json` gave."""
         values: dict[str, Any] = {name: float("nan") if value is None else value for name, value in saved.items()}
-        rule = (
-            None
-            if saved["rule"] is None
-            else Rule(saved["rule"]["kind"], tuple(saved["rule"]["values"]), saved["rule"]["least"])
-        )
+        rule = None if saved["rule"] is None else Rule.from_json(saved["rule"])
         return cls(**{**values, "mix": tuple(saved["mix"]), "rule": rule})
 
     @classmethod
