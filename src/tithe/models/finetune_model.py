@@ -75,23 +75,22 @@ class FinetuneModel:
         *,
         facts: dict[str, Any],
         device: str,
-        **more: Any,
     ) -> FinetuneModel:
         """The model of a finished fit, calibrated on its held rows."""
         arrays = {name: np.ascontiguousarray(value.float().numpy()) for name, value in trained.state.items()}
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
-        plain = cls(task, start, arrays, Calibration.none(kind), facts | more, device)
+        plain = cls(task, start, arrays, Calibration.none(kind), facts, device)
         if held is None:
             return plain
         from tithe.models.tuning.programs import outputs
 
-        logits = outputs(plain._module, held.feed, more["precision"])[0].cpu().numpy()
+        logits = outputs(plain._module, held.feed, facts["precision"])[0].cpu().numpy()
         truth = held.targets.cpu().numpy()
         found = calibrate(logits, truth > 0.5 if kind == "set" else truth)
         right = float((logits.argmax(axis=1) == truth).mean()) if kind == "one" else None
         name = {"choice": "accuracy", "spans": "token_accuracy"}.get(task.name)
         scores = {f"{name}_on_asked": round(right, 4)} if name and right is not None else {}
-        return cls(task, start, arrays, found, facts | more | {"scores": scores, "held": len(held.feed)}, device)
+        return cls(task, start, arrays, found, facts | {"scores": scores, "held": len(held.feed)}, device)
 
     @property
     def provides(self) -> frozenset[View]:
