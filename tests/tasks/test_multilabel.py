@@ -42,6 +42,9 @@ def test_equal_scores_stand_or_fall_together():
     scores = TASK.score(labels, coarse)
     assert scores["lrap"] == pytest.approx(metrics.label_ranking_average_precision_score(truth, coarse))
     assert scores["map_label"] == pytest.approx(metrics.average_precision_score(truth, coarse, average="macro"))
+    some = truth.any(axis=1)
+    by_row = metrics.average_precision_score(truth[some], coarse[some], average="samples")
+    assert scores["map_sample"] == pytest.approx(by_row)
 
 
 def test_levels_compare_names_cut_short():

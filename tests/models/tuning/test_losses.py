@@ -65,7 +65,7 @@ def test_bce_is_torchs(smoothing: float, weighted: bool) -> None:
 
 
 def two_way_by_hand(x: np.ndarray, y: np.ndarray, tp: float, tn: float) -> float:
-    """Kobayashi 2023, eq. 9 and 10, in loops."""
+    """The loss of Kobayashi 2023, in loops."""
     total = 0.0
     for scores, truth in ((x, y), (x.T, y.T)):
         found = []
@@ -106,7 +106,7 @@ def test_two_way_counts_a_segment_of_weight_two_twice() -> None:
 
 
 def asymmetric_by_hand(x: np.ndarray, y: np.ndarray, *, neg: float, pos: float, clip: float) -> float:
-    """Ridnik et al. 2021, eq. 4 to 7, in loops, with the floor of their code under the logarithm."""
+    """The loss of Ridnik et al. 2021, in loops, with the floor of their code under the logarithm."""
     found = []
     for value, applies in zip(x.ravel(), y.ravel(), strict=True):
         p = 1 / (1 + math.exp(-value))
