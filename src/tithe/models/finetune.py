@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from tithe import registry
 from tithe.errors import ConfigError, LabelError
 from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
@@ -39,6 +40,7 @@ FEWEST_HELD = 200
 """Labels from which on a tenth of them is held out; below, training takes a fixed number of steps."""
 
 _MOST_HELD = 1000
+_SMOOTHING = 0.1
 _FEW_STEPS, _FEW = 300, 250  # so many steps up to so many labels
 _GROWTH = 0.55  # and then steps ~ labels to this power: 700 at 1,116, 1,600 at 5,000, 3,300 at 20,000
 
@@ -64,7 +66,8 @@ class Finetune:
         freeze: layers from the bottom that are left as they are, with all embeddings; the embeddings of word pieces
             are left anyway unless `words` is true.
         loss: by name, see `tithe.models.tuning.losses`; `auto` is cross-entropy, or binary cross-entropy for sets.
-        smoothing: of the labels, a share. class_weights: rare classes weigh more, by one over their frequency.
+        smoothing: of the labels, a share; by default a tenth for a choice of which labels are held out, since what is
+            held then judges better, and else none. class_weights: rare classes weigh more, by one over their frequency.
         semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
             (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
         validation: the share of labels held out from 200 labels on; training ends once `patience` of ten looks at them
@@ -79,12 +82,12 @@ class Finetune:
     batch: int = 32
     rate: float = 1e-4
     head_rate: float = 2e-3
-    layer_decay: float = 1.0
+    layer_decay: float = 0.8
     dropout: float = 0.1
     freeze: int = 0
     words: bool = False
     loss: str = "auto"
-    smoothing: float = 0.0
+    smoothing: float | None = None
     class_weights: bool = False
     semi: bool = False
     augment: float = 0.0
@@ -202,6 +205,12 @@ class Finetune:
             precision=self.precision,
         )
 
+    def _smoothing(self, task: Task, held: Examples | None) -> float:
+        if self.smoothing is not None:
+            return self.smoothing
+        usual = task.name == "choice" and registry.name_of(self.loss) in ("auto", "cross_entropy")
+        return _SMOOTHING if usual and held is not None else 0.0
+
     def _problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
         """What is to be learned: the rows that train, and those that judge."""
         tokenizer, encoder, most = pretrained_of(start)
@@ -225,7 +234,7 @@ class Finetune:
             feed,
             targets,
             torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),
-            losses.build(self.loss, kind, class_weights=weighted, smoothing=self.smoothing),
+            losses.build(self.loss, kind, class_weights=weighted, smoothing=self._smoothing(task, held)),
             None if held is None else Held(*fed(held)),
             self.dropout,
             _draw(rng),
