@@ -295,7 +295,7 @@ class _Fold:
                 self._compare(event)
 
     def _compare(self, event: Compared) -> None:
-        """The slow model asks, or the fast one; a comparison of what is forgotten, or of an earlier one, says nothing."""
+        """The slow model asks, or the fast one; a comparison of any but the last one begun says nothing."""
         if self.begun is not None and self.begun.at.position == event.position:
             self.compared, self.slow = event, self.begun if event.better else None
 

@@ -56,7 +56,7 @@ def test_a_plan_asks_as_the_fast_one_and_scores_as_the_slow_one_on_what_was_aske
     }
     for seed in (0, 1):
         assert asked[PROXY, seed] == asked[FAST, seed] != asked[SLOW, seed]
-    rows = [one for one in results.rounds.to_pylist()]
+    rows = results.rounds.to_pylist()
     by = {(one["trainer"], one["strategy"], one["seed"], one["round"]): one for one in rows}
     for seed in (0, 1):  # the first batch is the same for all: there the slow one alone has the same labels
         assert by[PROXY, "margin", seed, 0]["test_correct"] == by[SLOW, "margin", seed, 0]["test_correct"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,16 +57,32 @@ class KeptModel:
         """What the model says, from the store where it is there. Raises NeedsError for a view that it does not give."""
         if name in _BY_MEMBER or name not in self.provides or not len(items):
             return self.model.view(name, items)
+        return self._get(name, items, partial(self.model.view, name))
 
-        def compute(part: Items) -> Any:
-            return self.model.view(name, part)
+    def keep(self, names: Iterable[View], items: Items) -> None:
+        """Puts these views of the items into the store. A model that makes several in one go makes them once."""
+        first, *others = [name for name in names if name not in _BY_MEMBER] or ["proba"]
+        beside: dict[tuple[View, str], Any] = {}
 
+        def both(part: Items) -> Any:
+            for name in others:
+                beside[name, part.digest] = self.model.view(name, part)
+            return self.model.view(first, part)
+
+        def kept(name: View, part: Items) -> Any:
+            found = beside.pop((name, part.digest), None)
+            return self.model.view(name, part) if found is None else found
+
+        self._get(first, items, both)
+        for name in others:
+            self._get(name, items, partial(kept, name))
+
+    def _get(self, name: View, items: Items, compute: Callable[[Items], Any]) -> Any:
         def told(done: int, total: int) -> None:
             self.tell("reading the texts with the slow model", done, total)
 
-        get: Callable[..., Any] = self.store.get
-        if isinstance(self.task, Spans):  # every view of spans has a row a token
-            get = self.store.get_tokens
+        # Every view of spans has a row a token.
+        get = self.store.get_tokens if isinstance(self.task, Spans) else self.store.get
         return get(items, self.fingerprint, f"slow:{name}", compute, shard_rows=SHARD, tell=told)
 
     def decide(self, output: Any) -> list[Label]:

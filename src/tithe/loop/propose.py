@@ -168,8 +168,8 @@ def propose(
     start = workshop.start(recipe.start, workshop.learned_from(snapshot))
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
     if recipe.slow is not None:
-        slow_trainer = trainer_of(recipe.slow, task)
-        check_needs(strategy, slow_trainer, start, f"the strategy {recipe.strategy!r}, once the slow model asks,")
+        slow = trainer_of(recipe.slow, task)
+        check_needs(strategy, slow, start, f"the strategy {recipe.strategy!r}, once the slow model asks,")
 
     bare = workshop.pool(items, task)
     labels, unavailable = _state(snapshot, bare)
@@ -203,19 +203,8 @@ def propose(
     viewed = time.perf_counter()
     selection = _select(strategy, pool, task, partial(stream, seed, "round", snapshot.round, "query"), n=n, cost=cost)
     done = time.perf_counter()
-    return Round(
-        snapshot.round,
-        snapshot.position,
-        selection,
-        model,
-        pool,
-        cold,
-        fitted - began,
-        viewed - fitted,
-        done - viewed,
-        asking,
-        position,
-    )
+    times = (fitted - began, viewed - fitted, done - viewed)
+    return Round(snapshot.round, snapshot.position, selection, model, pool, cold, *times, asking, position)
 
 
 def _asking(
