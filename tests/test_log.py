@@ -14,6 +14,8 @@ from tithe.log import (
     Added,
     Answered,
     Asked,
+    Begun,
+    Compared,
     Declared,
     Drawn,
     Embedded,
@@ -47,6 +49,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Embedded, some_ids, st.sampled_from(["", "", "minilm"])),
     st.sampled_from([Renamed(old, new) for old in "xyz" for new in "xyzw" if old != new]),
     st.builds(lambda labels: Declared("choice", tuple(labels)), st.sets(st.sampled_from("xyzw")).map(sorted)),
+    st.builds(Begun, st.just("linear"), st.just("slow"), st.just("minilm"), st.integers(0, 1)),
+    st.builds(Compared, st.integers(3, 9), st.booleans(), st.just(20)),
 )
 histories = st.lists(events, max_size=25)
 
@@ -61,6 +65,9 @@ def state(snapshot: Snapshot) -> dict[str, object]:
     # The order of the answers counts: a tie goes to the earliest.
     told["answers"] = {item: list(by.items()) for item, by in snapshot.answers.items()}
     told["items"] = (list(snapshot.items.ids), list(snapshot.items.texts))
+    for name in ("begun", "slow"):
+        learning = getattr(snapshot, name)
+        told[name] = learning and (learning.begun, state(learning.at))
     return told
 
 
@@ -309,3 +316,42 @@ def test_one_batch_keeps_its_link_to_the_whole_that_it_was_cut_from() -> None:
     part = whole.take(np.array([2, 0]))
     assert Log([Added(part)]).snapshot().items.base is whole
     assert joined([part, Items([], [])]).rows is part.rows
+
+
+BEGUN = Begun("linear", "slow", "minilm", 0)
+
+
+def test_a_slow_model_asks_from_the_comparison_that_it_wins_to_the_one_that_it_loses() -> None:
+    log = log_of(Answered("a", "x"), BEGUN, Answered("b", "y"), Compared(4, True, 20))
+    found = log.snapshot().slow
+    assert found is not None
+    assert found.begun == BEGUN
+    assert (found.at.position, dict(found.at.labels)) == (4, {"a": "x"})  # what came later it has not learned from
+    assert dict(log.snapshot().labels) == {"a": "x", "b": "y"}
+    log.append(BEGUN, Compared(7, False, 20))
+    assert log.snapshot().slow is None
+    assert log.snapshot().compared == Compared(7, False, 20)
+
+
+def test_a_comparison_of_another_slow_model_than_the_last_says_nothing() -> None:
+    log = log_of(BEGUN, BEGUN, Compared(3, True, 20))
+    assert log.snapshot().slow is None
+    assert log.snapshot().compared is None
+
+
+@pytest.mark.parametrize(
+    "event", [Renamed("x", "w"), Declared("choice", ("x", "y", "z", "w")), Embedded((), "lexical")]
+)
+def test_a_slow_model_of_other_labels_or_another_start_asks_no_more(event: Event) -> None:
+    log = log_of(BEGUN, Compared(3, True, 20))
+    assert log.snapshot().slow is not None
+    log.append(event)
+    assert log.snapshot().slow is None
+    assert log.snapshot().begun is None
+    log.append(Compared(3, True, 20))  # it was on its way when the labels changed
+    assert log.snapshot().slow is None
+
+
+def test_declaring_the_same_labels_again_leaves_the_slow_model_in_force() -> None:
+    log = log_of(BEGUN, Compared(3, True, 20), Declared("choice", ("x", "y", "z")), Embedded(("a",)))
+    assert log.snapshot().slow is not None

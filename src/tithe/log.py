@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from tithe.errors import ConfigError, DataError, LabelError
 from tithe.naming import Names, called
@@ -58,7 +58,7 @@ class Added:
 class Asked:
     """Items were asked: enough to replay the proposal that they come from.
 
-    They are `propose(snapshot(at=position), Recipe(start, trainer, strategy, initial), seed=seed, n=n).ids`, or some of
+    They are `propose(snapshot(at=position), recipe, seed=seed, n=n).ids`, with the recipe of these names, or some of
     them: a service logs each item when it is shown. With `n` = 0 only ids, strategy, seed and position are known. The
     strategies "audit" (asked as an audit item) and "chosen" (a person picked it) are no proposals.
     """
@@ -71,6 +71,7 @@ class Asked:
     start: str = ""
     trainer: str = ""
     initial: str = ""
+    slow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,47 @@ class Embedded:
     start: str = ""
 
 
-Event: TypeAlias = Declared | Renamed | Added | Asked | Answered | Withdrawn | Published | Drawn | Embedded
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A slow model begins to learn: that of the trainer `slow`, from the answers up to here.
+
+    It is `propose(snapshot, Recipe(start, slow), seed=seed).model` of the snapshot that ends with this event. `fast` is
+    the trainer that it will be compared with.
+    """
+
+    fast: str
+    slow: str
+    start: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the slow model begun at `position` came to, beside the fast one, on answers that neither had learned from.
+
+    Of `held` answers each had so many right, and `fast` and `slow` are their mean scores (1 - distance). With `better`
+    the slow model asks from here on; else the fast one does.
+    """
+
+    position: int
+    better: bool
+    held: int
+    fast: float = 0.0
+    slow: float = 0.0
+    fast_right: int = 0
+    slow_right: int = 0
+
+
+Event: TypeAlias = (
+    Declared | Renamed | Added | Asked | Answered | Withdrawn | Published | Drawn | Embedded | Begun | Compared
+)
+
+
+class Learning(NamedTuple):
+    """A slow model as the log knows it: how it was begun, and the snapshot that it learns from."""
+
+    begun: Begun
+    at: Snapshot
 
 
 @dataclass(frozen=True)
@@ -149,6 +190,9 @@ class Snapshot:
 
     `stages` are the ids whose views are ready, in the order in which they became so, for the start `start`; None, where
     the log says nothing of it, stands for all items.
+
+    `begun` is the slow model that began to learn last, `compared` the last comparison of one, and `slow` the one that
+    asks; all are None where there is none, and again when the labels or the start have become others.
     """
 
     items: Items
@@ -165,6 +209,9 @@ class Snapshot:
     renames: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[tuple[str, ...], ...] | None = field(default=None, repr=False)
     start: str = ""
+    begun: Learning | None = field(default=None, repr=False)
+    compared: Compared | None = None
+    slow: Learning | None = field(default=None, repr=False)
 
     @classmethod
     def empty(cls) -> Snapshot:
@@ -213,12 +260,15 @@ class _Fold:
         self.pending, self.closed, self.audit = _Ids(start.pending), _Ids(start.closed), _Ids(start.audit)
         self.models, self.round, self.position = list(start.models), start.round, start.position
         self.stages, self.prepared = start.stages, start.start
+        self.begun, self.compared, self.slow = start.begun, start.compared, start.slow
 
     def add(self, event: Event) -> None:
         self.position += 1
         match event:
             case Declared():
                 self.task, self.names = event.task, self.names.with_declared(event.labels)
+                if self.begun and self.names.declared != self.begun.at.declared:
+                    self._forget_slow()
             case Renamed():
                 self._rename(event)
             case Added():
@@ -237,10 +287,26 @@ class _Fold:
                 self.closed.update(event.ids)
             case Embedded():
                 self._stage(event)
+            case Begun():
+                at = replace(self.frozen(), labels=dict(self.labels), answers=dict(self.answers))
+                # What stands before it is not needed to learn, and would keep every slow model's snapshot for ever.
+                self.begun = Learning(event, replace(at, begun=None, compared=None, slow=None))
+            case Compared():
+                self._compare(event)
+
+    def _compare(self, event: Compared) -> None:
+        """The slow model asks, or the fast one; a comparison of any but the last one begun says nothing."""
+        if self.begun is not None and self.begun.at.position == event.position:
+            self.compared, self.slow = event, self.begun if event.better else None
+
+    def _forget_slow(self) -> None:
+        """Its labels are not those of now: the fast model asks until another slow one is better."""
+        self.begun = self.compared = self.slow = None
 
     def _stage(self, event: Embedded) -> None:
         if event.start:
             self.stages, self.prepared = (), event.start
+            self._forget_slow()
         before = self.stages or ()
         ready = {one for stage in before for one in stage}
         # A stage that was logged twice, by a process that was killed in between, is one.
@@ -248,6 +314,7 @@ class _Fold:
         self.stages = (*before, ids) if ids else before
 
     def _rename(self, event: Renamed) -> None:
+        self._forget_slow()
         self.names = self.names.after(event.old, event.new)
         names = {event.old: event.new}
         for item, by in self.answers.items():
@@ -303,6 +370,9 @@ class _Fold:
             renames=self.names.retired,
             stages=self.stages,
             start=self.prepared,
+            begun=self.begun,
+            compared=self.compared,
+            slow=self.slow,
         )
 
 

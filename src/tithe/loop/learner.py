@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tithe import registry
 from tithe.errors import ConfigError, LabelError
-from tithe.log import Added, Answered, Asked, Declared, Event, Log
+from tithe.log import Added, Answered, Asked, Begun, Compared, Declared, Event, Log
 from tithe.loop.propose import Recipe, Round, propose
 from tithe.loop.record import record_of
 from tithe.loop.workshop import Workshop
@@ -105,13 +105,34 @@ class ActiveLearner:
                 events.append(Answered(one, check_inside(self.task.check(label), items[int(row)]), annotator))
         self.log.append(*events)
 
+    def swap(self) -> Compared:
+        """Fits the recipe's slow trainer on the answers so far; if it is better than the fast one, it asks from now on.
+
+        What it came to: see `tithe.loop.swapping.compare`. Otherwise, and after a comparison that the fast one wins,
+        the fast one asks. Raises ConfigError where the recipe names no slow trainer.
+        """
+        from tithe.loop.swapping import compare
+
+        fast, slow = self.recipe.trainer, self.recipe.slow
+        if not isinstance(slow, str) or not isinstance(fast, str):
+            raise ConfigError(f"two speeds need two names of trainers, Recipe(slow=...); given {fast!r} and {slow!r}")
+        self.log.append(Begun(fast, slow, self.recipe.start, self.seed))
+        learning = self.log.snapshot().begun
+        assert learning is not None  # it was just begun
+        compared = compare(learning, workshop=self.workshop)
+        self.log.append(compared)
+        return compared
+
     @property
     def model(self) -> Model:
-        """The model of all answers so far. Raises LabelError while they hold fewer than two labels."""
+        """The model in use: of all answers so far, or the slow one once it is better (`swap`).
+
+        Raises LabelError while the answers hold fewer than two labels.
+        """
         found = propose(self.log.snapshot(), self.recipe, seed=self.seed, n=0, workshop=self.workshop)
-        if found.model is None:
+        if found.serving is None:
             raise LabelError(f"no model yet; {found.cold}. Tell more answers first")
-        return found.model
+        return found.serving
 
     @property
     def history(self) -> Sequence[Record]:

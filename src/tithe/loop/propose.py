@@ -41,6 +41,9 @@ class Recipe:
     """How a project learns, as data: start, trainer, strategy and stop rules, each a name that may carry settings.
 
     `strategy` and `trainer` may also be objects that follow their protocols, for trying out your own.
+
+    `slow` is a second trainer, too slow for every few answers (`finetune`, say). Where the log says that its model is
+    the better one (`Compared`), rounds ask with it; `tithe.loop.swapping` compares them.
     """
 
     start: str = DEFAULT_START
@@ -48,11 +51,15 @@ class Recipe:
     strategy: str | Strategy = "auto"
     initial_strategy: str | Strategy = "random"
     stop: tuple[str, ...] = ()
+    slow: str | Trainer | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Round:
     """What one round came to.
+
+    `model` is that of the labels so far. `asking` is the one whose views the strategy saw: the same, or the slow model
+    in force (then `slow` is the position of the log that it was fitted at), or the model's `proxy`.
 
     `cold` says in words why no model was trained (then `model` is None), else it is empty. Times are in seconds.
     """
@@ -66,6 +73,13 @@ class Round:
     fit_s: float
     view_s: float
     select_s: float
+    asking: Model | None = None
+    slow: int | None = None
+
+    @property
+    def serving(self) -> Model | None:
+        """The model to use: the slow one in force, or else that of the labels so far."""
+        return self.model if self.slow is None else self.asking
 
 
 def strategy_of(spec: str | Strategy) -> Strategy:
@@ -135,6 +149,9 @@ def propose(
     Where the log tells of stages (`Snapshot.stages`), a round sees their items alone: labels of others do not train
     yet, and the start learns from the first of them (`Workshop.learned_from`). Before the first stage all items are
     drawn from, by `initial_strategy` if it reads no view, else at random.
+
+    Where the slow model of this recipe is in force (`Snapshot.slow`), the strategy sees its views, kept in the
+    workshop's store. It is fitted again from the snapshot that it learned from, unless the workshop has it.
     """
     if n < 0:
         raise ConfigError(f"n must be 0 or more items; given {n}")
@@ -150,6 +167,9 @@ def propose(
         return _unready(snapshot, recipe, task, seed=seed, n=n, cost=cost, workshop=workshop)
     start = workshop.start(recipe.start, workshop.learned_from(snapshot))
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
+    if recipe.slow is not None:
+        slow = trainer_of(recipe.slow, task)
+        check_needs(strategy, slow, start, f"the strategy {recipe.strategy!r}, once the slow model asks,")
 
     bare = workshop.pool(items, task)
     labels, unavailable = _state(snapshot, bare)
@@ -167,14 +187,15 @@ def propose(
         seed=seed,
         workshop=workshop,
     )
+    asking, position = _asking(model, snapshot, recipe, workshop)
     fitted = time.perf_counter()
 
-    if model is None:
+    if asking is None:
         strategy = strategy.cold or _initial(recipe)
         waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
         cold += f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
     else:
-        views |= {name: partial(model.view, name, items) for name in model.provides}
+        views |= {name: partial(asking.view, name, items) for name in asking.provides}
     pool = bare.with_state(labels, unavailable, views, task)
     if n or cost:
         for name in sorted(strategy.needs & pool.provides):
@@ -182,9 +203,24 @@ def propose(
     viewed = time.perf_counter()
     selection = _select(strategy, pool, task, partial(stream, seed, "round", snapshot.round, "query"), n=n, cost=cost)
     done = time.perf_counter()
-    return Round(
-        snapshot.round, snapshot.position, selection, model, pool, cold, fitted - began, viewed - fitted, done - viewed
-    )
+    times = (fitted - began, viewed - fitted, done - viewed)
+    return Round(snapshot.round, snapshot.position, selection, model, pool, cold, *times, asking, position)
+
+
+def _asking(
+    model: Model | None, snapshot: Snapshot, recipe: Recipe, workshop: Workshop
+) -> tuple[Model | None, int | None]:
+    """The model whose views the strategy sees; and where it is the slow one in force, the position it was fitted at."""
+    slow = snapshot.slow
+    if model is None or slow is None or (slow.begun.slow, slow.begun.start) != (recipe.slow, recipe.start):
+        return getattr(model, "proxy", model), None
+
+    def fit() -> Model:
+        fitted = propose(slow.at, Recipe(recipe.start, slow.begun.slow), seed=slow.begun.seed, workshop=workshop).model
+        assert fitted is not None  # it was compared, so it could be fitted
+        return fitted
+
+    return workshop.slow(slow, fit), slow.at.position
 
 
 def _unready(

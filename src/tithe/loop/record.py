@@ -38,10 +38,10 @@ def record_of(found: Round, snapshot: Snapshot, seed: int, *, watched: bool) -> 
         view_s=found.view_s,
         select_s=found.select_s,
     )
-    if not watched or found.model is None:
+    if not watched or found.asking is None:
         return record
     stop_set = "" if snapshot.stages is None else found.pool.items.digest
-    return _watched(replace(record, stop_set=stop_set), found, found.model, seed)
+    return _watched(replace(record, stop_set=stop_set), found, found.asking, seed)
 
 
 def spent(pool: Pool, snapshot: Snapshot) -> float:

@@ -52,14 +52,15 @@ def replay(log: Readable, *, workshop: Workshop | None = None) -> list[Replayed]
     """Each proposal of which something was shown, made again, in the order of their positions.
 
     What was asked outside of a proposal (`NO_PROPOSALS`), and what was logged without the number asked for (`n` = 0),
-    is left out. Cost: a round for each proposal; views are taken from the workshop's store.
+    is left out. Cost: a round for each proposal, and a fit for each slow model that asked; views are taken from the
+    workshop's store.
     """
     events = log.events()
     workshop = workshop or Workshop()
     found, snapshot = [], Snapshot.empty()
     for key, shown in sorted(_proposals(events).items(), key=lambda one: one[0][0]):
-        position, seed, n, start, trainer, strategy, initial = key
-        recipe = Recipe(start, trainer, strategy, initial)
+        position, seed, n, start, trainer, strategy, initial, slow = key
+        recipe = Recipe(start, trainer, strategy, initial, slow=slow or None)
         proposed: tuple[str, ...] = ()
         if not 0 <= position < shown[0][1]:
             trouble = f"it is said to come from position {position}, which is not before it was shown"
@@ -70,7 +71,7 @@ def replay(log: Readable, *, workshop: Workshop | None = None) -> list[Replayed]
     return found
 
 
-_Key = tuple[int, int, int, str, str, str, str]
+_Key = tuple[int, int, int, str, str, str, str, str]
 
 
 def _proposals(events: Sequence[Event]) -> dict[_Key, list[tuple[str, int]]]:
@@ -78,7 +79,7 @@ def _proposals(events: Sequence[Event]) -> dict[_Key, list[tuple[str, int]]]:
     found: dict[_Key, list[tuple[str, int]]] = {}
     for at, event in enumerate(events, 1):
         if isinstance(event, Asked) and event.n and event.strategy not in NO_PROPOSALS:
-            names = (event.start, event.trainer, event.strategy, event.initial)
+            names = (event.start, event.trainer, event.strategy, event.initial, event.slow)
             found.setdefault((event.position, event.seed, event.n, *names), []).extend((one, at) for one in event.ids)
     return found
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from tithe.log import Snapshot, joined
+from tithe.log import Learning, Snapshot, joined
+from tithe.loop.kept import KeptModel
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.starts import prepare_start
 from tithe.pool import Pool
@@ -29,7 +30,8 @@ class Workshop:
     """Caches of one process. Views are kept in `store`, by default in the user's cache folder.
 
     `warm` shows a fit the model before, whose settings it may take over: quicker, and the same to the last bit.
-    Simulations leave it off, so that the times of a resumed run say the same as those of any other.
+    Simulations leave it off, so that the times of a resumed run say the same as those of any other. `shelf` says where
+    a slow model may lie ready; it must be the one that a fit would give.
     """
 
     def __init__(self, store: ViewStore | None = None, *, warm: bool = True, tell: Tell = quiet) -> None:
@@ -37,11 +39,13 @@ class Workshop:
         self.warm = warm
         self.tell = tell
         self.given: dict[str, Start] = {}
+        self.shelf: Callable[[Learning], Model | None] = lambda _: None
         self._starts: dict[tuple[str, str], Start] = {}
         self._models: OrderedDict[tuple[object, ...], Model] = OrderedDict()
         self._pools: dict[str, Pool] = {}
         self._learned: tuple[Items, Items] | None = None
         self._window: tuple[Items, tuple[tuple[str, ...], ...], Items] | None = None
+        self._slow: tuple[Learning, Model] | None = None
 
     def _told(self, what: str, done: int, total: int) -> None:
         """Whoever listens now hears of it, not who did when the start was made."""
@@ -103,6 +107,12 @@ class Workshop:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
         return self._models[key]
+
+    def slow(self, one: Learning, fit: Callable[[], Model]) -> Model:
+        """A slow model, from the shelf or fitted at the first call; what it says of items is kept in the store."""
+        if self._slow is None or self._slow[0] is not one:
+            self._slow = (one, KeptModel(self.shelf(one) or fit(), self.store, self._told))
+        return self._slow[1]
 
 
 def stage_of(items: Items, ids: Iterable[str]) -> Items:

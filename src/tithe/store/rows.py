@@ -7,7 +7,20 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from tithe.errors import DataError, StoreError
-from tithe.log import Added, Answered, Asked, Declared, Drawn, Embedded, Event, Published, Renamed, Withdrawn
+from tithe.log import (
+    Added,
+    Answered,
+    Asked,
+    Begun,
+    Compared,
+    Declared,
+    Drawn,
+    Embedded,
+    Event,
+    Published,
+    Renamed,
+    Withdrawn,
+)
 from tithe.types import Label, Span
 
 KINDS: dict[str, type[Event]] = {
@@ -20,6 +33,8 @@ KINDS: dict[str, type[Event]] = {
     "published": Published,
     "drawn": Drawn,
     "embedded": Embedded,
+    "begun": Begun,
+    "compared": Compared,
 }
 NAMES = {type_: name for name, type_ in KINDS.items()}
 _COLUMNS = ("item", "annotator")
@@ -57,7 +72,7 @@ def decode(row: EventRow) -> Event:
     """The event of a row, except an `Added`, which needs its items.
 
     >>> decode(encode(Asked(("a", "b"), "margin", 0, 2)))
-    Asked(ids=('a', 'b'), strategy='margin', seed=0, position=2, n=0, start='', trainer='', initial='')
+    Asked(ids=('a', 'b'), strategy='margin', seed=0, position=2, n=0, start='', trainer='', initial='', slow='')
 
     Raises StoreError for a kind that this version does not have.
     """

@@ -15,6 +15,8 @@ from tithe.log import (
     Added,
     Answered,
     Asked,
+    Begun,
+    Compared,
     Declared,
     Drawn,
     Embedded,
@@ -79,6 +81,8 @@ def state(snapshot: Snapshot) -> dict[str, object]:
     told["answers"] = {item: list(by.items()) for item, by in snapshot.answers.items()}
     one = snapshot.items
     told["items"] = (list(one.ids), list(one.texts), one.gold and list(one.gold), one.tokens and list(one.tokens))
+    for name, learning in (("begun", snapshot.begun), ("slow", snapshot.slow)):
+        told[name] = learning and (learning.begun, state(learning.at))
     return told
 
 
@@ -110,6 +114,9 @@ EVENTS: tuple[Event, ...] = (
     Declared("choice", ("x", "y", "ü;,")),
     Answered("d", "ü;,", "bob"),
     Renamed("x", "z"),
+    Begun("linear", "finetune(steps=30)", "minilm", 7),
+    Compared(28, True, 20, 0.5, 0.75, 10, 15),
+    Asked(("c",), "auto", 1, 29, n=9, start="minilm", trainer="linear", initial="random", slow="finetune(steps=30)"),
 )
 """Every kind of event and of label."""
 
