@@ -21,7 +21,7 @@ from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune_model import FinetuneModel, device_of
 from tithe.models.starts import pretrained_of
-from tithe.models.tuning import losses
+from tithe.models.tuning import adapters, losses
 from tithe.models.tuning.gathering import run
 from tithe.models.tuning.orders import Beside, Order, Shuffled
 from tithe.models.tuning.pieces import Feed, Frame
@@ -41,6 +41,7 @@ FEWEST_HELD = 200
 
 _MOST_HELD = 1000
 _SMOOTHING = 0.1
+_ADAPTERS_RATE = 10  # adapters begin at 0 and are few: they want larger steps (docs/fewshot.md)
 _FEW_STEPS, _FEW = 300, 250  # so many steps up to so many labels
 _GROWTH = 0.55  # and then steps ~ labels to this power: 700 at 1,116, 1,600 at 5,000, 3,300 at 20,000
 
@@ -65,6 +66,8 @@ class Finetune:
         dropout: the share of units dropped.
         freeze: layers from the bottom that are left as they are, with all embeddings; the embeddings of word pieces
             are left anyway unless `words` is true.
+        lora: the rank of adapters, which then train in the place of the encoder's weights, at ten times the rate
+            (extra `[peft]`); 0 for none.
         loss: by name, see `tithe.models.tuning.losses`; `auto` is cross-entropy, or binary cross-entropy for sets.
         smoothing: of the labels, a share; by default a tenth for a choice of which labels are held out, since what is
             held then judges better, and else none. class_weights: rare classes weigh more, by one over their frequency.
@@ -86,6 +89,7 @@ class Finetune:
     dropout: float = 0.1
     freeze: int = 0
     words: bool = False
+    lora: int = 0
     loss: str = "auto"
     smoothing: float | None = None
     class_weights: bool = False
@@ -103,6 +107,11 @@ class Finetune:
             raise ConfigError(
                 f"finetune needs batch and accumulate of 1 or more, steps of 0 or more and a rate above 0; given "
                 f"batch={self.batch}, accumulate={self.accumulate}, steps={self.steps}, rate={self.rate}"
+            )
+        if self.lora < 0 or (self.lora and self.words):
+            raise ConfigError(
+                f"lora is the rank of adapters, 1 or more, beside which word pieces do not train, or 0; "
+                f"given lora={self.lora}, words={self.words}"
             )
         if not 0 <= self.dropout < 1 or not 0 <= self.validation < 1:
             raise ConfigError(
@@ -155,7 +164,12 @@ class Finetune:
         problem = self._problem(task, train, held, start=start, rng=rng)
         order = Shuffled(problem.feed.sizes, self.batch, seed=_draw(rng))
         course = self._course(len(train))
-        facts = {"labelled": len(examples), "members": self.members, "frozen": problem.frozen}
+        facts = {
+            "labelled": len(examples),
+            "members": self.members,
+            "frozen": problem.frozen,
+            "lora": self.lora,
+        }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
             trained = _run(problem, order, course, items=items, tell=tell)
@@ -197,7 +211,7 @@ class Finetune:
         return Course(
             self.steps or steps_for(count),
             self.batch,
-            self.rate,
+            self.rate * (_ADAPTERS_RATE if self.lora else 1),
             self.head_rate,
             self.layer_decay,
             accumulate=self.accumulate,
@@ -215,6 +229,10 @@ class Finetune:
         """What is to be learned: the rows that train, and those that judge."""
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
+        frozen = 1 + self.freeze if self.freeze else int(not self.words)
+        if self.lora:
+            adapters.inject(encoder, self.lora, frozen=frozen)
+            adapters.draw(encoder, rng)
 
         def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
             pieces = start.view("pieces", part.items)
@@ -238,7 +256,7 @@ class Finetune:
             None if held is None else Held(*fed(held)),
             self.dropout,
             _draw(rng),
-            1 + self.freeze if self.freeze else int(not self.words),
+            frozen,
         )
 
 

@@ -224,6 +224,10 @@ class FinetuneModel:
         from tithe.models.tuning.programs import Tuned
 
         _, encoder, _ = pretrained_of(self.start)
+        if self.facts.get("lora"):
+            from tithe.models.tuning import adapters
+
+            adapters.inject(encoder, self.facts["lora"], frozen=self.facts["frozen"])
         weight = self.arrays["head.weight"]
         moment = Moment(self.facts["seed"])
         sites = install(encoder, self.facts["dropout"], moment)

@@ -28,8 +28,8 @@ GATHERER: ContextVar[Gatherer | None] = ContextVar("GATHERER", default=None)
 def run(
     problem: Problem, order: Order, course: Course, *, tell: Tell = quiet, checkpoint: Checkpoint | None = None
 ) -> Trained:
-    """Trains what a problem says: alone, or where an engine gathers, with others."""
+    """Trains what a problem says: alone, or where an engine gathers, with others that are plain."""
     gatherer = GATHERER.get()
-    if gatherer is not None and checkpoint is None:
+    if gatherer is not None and checkpoint is None and problem.plain:
         return gatherer(problem, order, course, tell)
     return train(Single(problem), [order], course, tell=tell, checkpoint=checkpoint)[0]

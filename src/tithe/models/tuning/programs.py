@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _LAYER = re.compile(r"\.?(?:layer|layers|h|block|blocks)\.(\d+)\.")
 HELD_PLACES = 8192  # places of a batch without gradients
 
+ADAPTED = ".lora_"
+"""What the names of adapters hold (`tithe.models.tuning.adapters`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Held:
@@ -63,6 +66,11 @@ class Problem:
     dropout: float = 0.1
     seed: int = 0
     frozen: int = 1
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is what a stack can hold: an encoder's own weights and a linear head."""
+        return isinstance(self.head, nn.Linear) and not has_adapters(self.encoder)
 
 
 class Program(Protocol):
@@ -122,12 +130,18 @@ def autocast(course_precision: str, device: torch.device) -> AbstractContextMana
 
 
 def freeze(encoder: nn.Module, frozen: int) -> None:
-    """Leaves the first parts of an encoder as they are; see `Problem.frozen`."""
+    """Leaves the first parts of an encoder as they are; see `Problem.frozen`. Beside adapters all stays as it is."""
+    adapted = has_adapters(encoder)
     words = getattr(encoder.get_input_embeddings(), "weight", None)  # type: ignore[operator]  # of every encoder
     for name, parameter in encoder.named_parameters():
         idle = name.startswith("pooler.")  # a head of its pretraining, which nothing here reads
         still = (frozen >= 1 and parameter is words) or (frozen >= 2 and depth_of(name) < frozen)
-        parameter.requires_grad_(not idle and not still)
+        parameter.requires_grad_(not idle and not still and (ADAPTED in name or not adapted))
+
+
+def has_adapters(encoder: nn.Module) -> bool:
+    """Whether LoRA's adapters train in the place of the encoder's own weights."""
+    return any(ADAPTED in name for name, _ in encoder.named_parameters())
 
 
 def depth_of(name: str) -> int:
