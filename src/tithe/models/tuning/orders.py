@@ -26,32 +26,34 @@ class Shuffled:
 
     The batches of a step are a function of the seed and the step: a resumed run goes on with the same ones.
 
-    >>> order = Shuffled(np.array([3, 4, 3, 9, 2]), 2, seed=1)
-    >>> sorted(np.concatenate([order.rows(step) for step in range(5)]).tolist())
-    [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    >>> order = Shuffled(np.array([3, 4, 3, 9]), 2, seed=1)
+    >>> sorted(np.concatenate([order.rows(step) for step in range(4)]).tolist())
+    [0, 0, 1, 1, 2, 2, 3, 3]
     """
 
     def __init__(self, sizes: NDArray[np.int64], batch: int, *, seed: int) -> None:
         """`sizes` (n,) says how long each row is; fewer rows than a batch are all in every one."""
         self._sizes, self._seed = sizes, seed
         self._batch = min(batch, len(sizes))
+        # A block of several epochs, sorted by length, would have batches of the same few rows again and again.
+        self._together = min(_TOGETHER, max(1, len(sizes) // self._batch))
         self._blocks: dict[int, list[Rows]] = {}
         self._epochs: dict[int, Rows] = {}
 
     def rows(self, step: int) -> Rows:
         """See `Order`."""
-        block, place = divmod(step, _TOGETHER)
+        block, place = divmod(step, self._together)
         if block not in self._blocks:
             self._blocks = {block: self._made(block)}  # steps come one after the other: the last block will do
         return self._blocks[block][place]
 
     def _made(self, block: int) -> list[Rows]:
-        many = _TOGETHER * self._batch
+        many = self._together * self._batch
         found = self._stream(block * many, (block + 1) * many)
         found = found[np.argsort(self._sizes[found], kind="stable")]
-        batches = np.split(found, _TOGETHER)
+        batches = np.split(found, self._together)
         # Long and short batches come in the same order in all runs, so that those of a stack are about equally long.
-        return [batches[at] for at in stream(0, "block", block).permutation(_TOGETHER)]
+        return [batches[at] for at in stream(0, "block", block).permutation(self._together)]
 
     def _stream(self, begin: int, end: int) -> Rows:
         """A stretch of all epochs put one behind the other."""
