@@ -73,7 +73,7 @@ def simulate(
     ] = None,
     only: Only = "",
     export_rounds: ExportRounds = None,
-    engine: Annotated[str, typer.Option(help="Where runs go: processes or inline.")] = "processes",
+    engine: Annotated[str, typer.Option(help="Where runs go: processes, inline, or stacked (on a GPU).")] = "processes",
     workers: Annotated[int, typer.Option(help="Processes (default: one for each core).")] = 0,
     cache: Cache = None,
 ) -> None:

@@ -29,7 +29,11 @@ class Result:
 
 
 class Engine(Protocol):
-    """Runs jobs."""
+    """Runs jobs.
+
+    One whose results depend, in their last digits, on which jobs run together says so by `whole_rounds = True`: a
+    killed simulation then goes on from its last whole round.
+    """
 
     def map(self, jobs: Iterable[Job], *, stackable: bool) -> Iterator[Result]:
         """Runs all jobs and yields each result when it is ready.

@@ -7,7 +7,6 @@ not know of each other or of threads, and what comes out does not depend on how 
 
 from __future__ import annotations
 
-import logging
 import threading
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from tithe.models.tuning.side_by_side import Fit
     from tithe.models.tuning.training import Course, Trained
 
-log = logging.getLogger(__name__)
-
 _LIVE = 128  # jobs under way at a time: each holds an encoder of its own, 90 MB with MiniLM
 
 
@@ -45,7 +42,7 @@ class _Running:
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     fit: Fit | None = None
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     trouble: str = ""
     done: bool = False
     abandoned: bool = False
@@ -72,7 +69,7 @@ class _Running:
             self.value = self.job.function(*self.job.arguments)
         except _Abandoned:
             return
-        except Exception as error:  # noqa: BLE001  # a job may raise anything; the engine hands it on
+        except BaseException as error:  # noqa: BLE001  # whatever a job raises, the engine waits to hear of it
             self.error, self.trouble = error, traceback.format_exc()
         self.done = True
         self.reports.put(self)
@@ -172,11 +169,10 @@ class Stacked:
             thread.join()
 
     def _train_on(self, fits: Sequence[Fit]) -> None:
-        """Trains the fits of one device, group by group."""
-        from tithe.models.tuning.side_by_side import groups_of, train_group
+        """Trains the fits of one device."""
+        from tithe.models.tuning.side_by_side import train_all
 
-        for group in groups_of(fits, self.models):
-            train_group(group, compiled=self.compiled)
+        train_all(fits, self.models, compiled=self.compiled)
 
 
 def _gpus() -> int:

@@ -105,6 +105,12 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(good)
 
+    def cut(self, number: int) -> None:
+        """Forgets all steps from this number on."""
+        kept = [line for line in self.path.read_bytes().splitlines(keepends=True) if _is_before(line, number)]
+        with replacing(self.path) as file:
+            file.writelines(kept)
+
     def add(self, run: str, number: int, step: Step) -> None:
         """Writes a step and waits until it is on the disk. Raises CacheError where the disk is full."""
         raw = asdict(step)
@@ -125,6 +131,14 @@ class Journal:
         """Deletes the journal, once the results are complete; the steps first, so that none is left unstamped."""
         self.path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_before(line: bytes, number: int) -> bool:
+    """Whether a line is whole, and of a step before this one."""
+    try:
+        return line.endswith(b"\n") and int(json.loads(line)["number"]) < number
+    except ValueError:
+        return False
 
 
 def _step(raw: dict[str, Any]) -> Step:

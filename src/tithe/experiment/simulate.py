@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,11 @@ def simulate(
         if on_step:
             on_step(progress, step)
 
-    for key, _, step in journal.steps() if journal else ():
-        advance(states[key], step)
-    tell("rounds", sum(len(state.rows) for state in states.values()), total)
     runner: Engine = registry.build("engines", engine) if isinstance(engine, str) else engine
+    if journal:
+        for progress, step in _taken(journal, states, whole=getattr(runner, "whole_rounds", False)):
+            advance(progress, step)
+    tell("rounds", sum(len(state.rows) for state in states.values()), total)
     try:
         for progress, step in _play(states, root, engine=runner, export=export):
             if journal:
@@ -181,6 +183,18 @@ def check(plan: Plan, world: World) -> None:
                     f"the initial strategy {plan.initial_strategy!r} needs a model, and there is none at first; "
                     f"use random, or a cold-start strategy such as typiclust"
                 )
+
+
+def _taken(journal: Journal, states: dict[str, Progress], *, whole: bool) -> Iterator[tuple[Progress, Step]]:
+    """The steps of the journal, each to be advanced before the next is asked for; of `whole` rounds only, if so."""
+    for number, found in groupby(journal.steps(), key=lambda one: one[1]):
+        steps = {key: step for key, _, step in found}
+        behind = {key for key, state in states.items() if not state.done and state.steps == number}
+        if whole and steps.keys() != behind:
+            journal.cut(number)
+            return
+        for key, step in steps.items():
+            yield states[key], step
 
 
 def _play(

@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tithe.models.tuning import losses
 from tithe.models.tuning.orders import Shuffled
 from tithe.models.tuning.pieces import Feed, Frame, split_texts
 from tithe.models.tuning.programs import Held, Problem, Single
-from tithe.models.tuning.stacked import Stack
+from tithe.models.tuning.stacked import Stack, can_stack, why_not
 from tithe.models.tuning.training import Course, Trained, train
 from tithe.rng import stream
 from tithe.types import Items
 
-WORDS = [f"w{number}" for number in range(40)]
-CONFIG: dict[str, Any] = {
-    "vocab_size": 45, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
-    "max_position_embeddings": 24,
-}  # fmt: skip
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import CONFIG, WORDS, encoder, tokenizer
+
 COURSE = Course(50, batch=6, rate=3e-4, judgements=5, patience=2)
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordPiece
-    from tokenizers.pre_tokenizers import Whitespace
-    from tokenizers.processors import BertProcessing
-
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "##x"]
-    inner = Tokenizer(WordPiece({word: at for at, word in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
-    inner.pre_tokenizer = Whitespace()
-    inner.post_processor = BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]")
-
-
 TOKENIZER = tokenizer()
-
-
-def encoder(**changes: Any) -> BertModel:
-    """The same weights at each call, as those of a start are."""
-    made = BertModel(BertConfig(**(CONFIG | changes)))
-    rng = stream(0, "test", "encoder")
-    with torch.no_grad():
-        for one in made.parameters():
-            one.copy_(torch.as_tensor(rng.normal(0, 0.1, tuple(one.shape)).astype(np.float32)))
-    return made
 
 
 def texts(rng: np.random.Generator, count: int) -> Items:
@@ -121,26 +97,92 @@ def check_same(made: Any, course: Course = COURSE) -> tuple[list[Trained], list[
     return one, many
 
 
+@pytest.mark.parametrize("settings", [{}, {"segments": "tokens"}, {"kind": "set"}], ids=str)
+def test_each_model_of_a_stack_has_the_losses_of_its_single_fit(settings: dict[str, Any]) -> None:
+    one, _ = check_same(lambda: [problem(seed, **settings) for seed in range(2)])
+    assert all(len(single.losses) == 50 for single in one)
+    assert one[0].losses != one[1].losses
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"segments": "tokens"},
-        {"kind": "set"},
         {"kind": "set", "loss": "asymmetric", "class_weights": True},
-        {"loss": "focal", "class_weights": True},
-        {"frozen": 0},
+        {"loss": "focal", "class_weights": True, "frozen": 0},
         {"frozen": 2},
         {"dropout": 0.0},
     ],
     ids=str,
 )
-def test_each_model_of_a_stack_has_the_losses_of_its_single_fit(settings: dict[str, Any]) -> None:
-    one, _ = check_same(lambda: [problem(seed, **settings) for seed in range(3)])
-    assert all(len(single.losses) == 50 for single in one)
-    assert one[0].losses != one[1].losses
+def test_so_it_is_with_other_losses_more_frozen_and_no_dropout(settings: dict[str, Any]) -> None:
+    check_same(lambda: [problem(seed, **settings) for seed in range(2)], replace(COURSE, steps=8))
 
 
 def test_models_that_stop_early_leave_and_the_others_go_on_the_same() -> None:
-    one, _ = check_same(lambda: [problem(seed, held=True) for seed in range(4)], replace(COURSE, rate=3e-3))
+    one, _ = check_same(lambda: [problem(seed, held=True) for seed in range(3)], replace(COURSE, steps=30, rate=3e-3))
     assert len({single.steps for single in one}) > 1, "no model left before the others"
+
+
+def test_padding_and_the_others_of_a_stack_change_nothing() -> None:
+    """A model beside longer ones has the losses and slopes that it has in a stack of its own."""
+    one, course = problem(0, kind="set", loss="two_way"), Course(1)
+    wide = [problem(seed, kind="set", loss="two_way") for seed in range(3)]
+    rows = [np.array([0, 3]), np.array([1, 4, 5, 6, 7]), np.array([1, 1, 8, 9])]
+    alone, together = Stack([one]), Stack(wide)
+    single = alone.losses([rows[0]], 3, course)
+    many = together.losses(rows, 3, course)
+    torch.testing.assert_close(many[:1], single, atol=1e-5, rtol=1e-5)
+    single.sum().backward()
+    many.sum().backward()
+    torch.testing.assert_close(together.norms()[:1], alone.norms(), atol=1e-5, rtol=1e-4)
+    before = together.norms()
+    together.scale(torch.tensor([1.0, 0.5, 0.0]))
+    torch.testing.assert_close(together.norms(), before * torch.tensor([1.0, 0.5, 0.0]))
+
+
+def test_states_go_in_and_out_under_the_names_of_a_single_program() -> None:
+    stack, single = Stack([problem(0), problem(1)]), Single(problem(1))
+    state, other = {name: value + 1 for name, value in single.state(0).items()}, stack.state(0)
+    stack.load(1, state)
+    assert all(torch.equal(value, state[name]) for name, value in stack.state(1).items())
+    assert all(torch.equal(value, other[name]) for name, value in stack.state(0).items()), "the other one stays"
+
+
+def test_what_differs_in_more_than_data_is_not_stacked() -> None:
+    one = problem(0)
+    assert can_stack([one, problem(1)])
+    assert not can_stack([one, problem(1, kind="set")])
+    assert not can_stack([one, problem(1, frozen=2)])
+    assert not can_stack([one, problem(1, loss="focal")])
+    assert not can_stack([one, problem(1, held=True)])
+    assert not can_stack([one, replace(problem(1), encoder=encoder(num_attention_heads=4))])
+    other = problem(1)
+    with torch.no_grad():
+        other.encoder.embeddings.word_embeddings.weight[7] += 1  # type: ignore[union-attr, index, operator]
+    assert not can_stack([one, other])
+    assert can_stack([problem(0, frozen=0), replace(other, frozen=0)]), "trained embeddings may differ"
+    with pytest.raises(ValueError, match="cannot be stacked"):
+        Stack([one, other])
+
+
+def test_only_encoders_of_the_bert_kind_are_stacked() -> None:
+    from transformers import DistilBertConfig, DistilBertModel
+
+    other = DistilBertModel(DistilBertConfig(vocab_size=45, dim=32, n_layers=1, n_heads=2, hidden_dim=64))
+    assert "DistilBertModel" in why_not(replace(problem(0), encoder=other))
+    assert "tanh" in why_not(replace(problem(0), encoder=encoder(hidden_act="tanh")))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's compiler hides it by itself, not as an error
+def test_a_compiled_stack_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the slow code generator: that the layers can be traced, for shapes that vary, is what could break."""
+    from tithe.models.tuning import stacked_bert
+
+    traced = torch.compile(stacked_bert._rest, dynamic=True, backend="aot_eager")
+    monkeypatch.setattr(stacked_bert, "_compiled", lambda: traced)
+    course = replace(COURSE, steps=4)
+    problems = [problem(seed) for seed in range(2)]
+    plain = stacked(problems, course)
+    other = train(Stack(problems, compiled=True), [order(one) for one in problems], course)
+    for a, b in zip(plain, other, strict=True):
+        np.testing.assert_allclose(a.losses, b.losses, atol=1e-5)

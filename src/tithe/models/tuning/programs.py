@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tithe.models.tuning.training import Course
 
 _LAYER = re.compile(r"\.?(?:layer|layers|h|block|blocks)\.(\d+)\.")
-HELD_PLACES = 8192  # places of a batch without gradients
+_PLACES = {"cpu": 8192}  # of a batch without gradients; a GPU is idle with so few
+_MOST_PLACES = 65536
 
 ADAPTED = ".lora_"
 """What the names of adapters hold (`tithe.models.tuning.adapters`)."""
@@ -245,6 +246,11 @@ class Single:
         """See `Program`."""
 
 
+def rows_at_once(longest: int, device: torch.device) -> int:
+    """How many rows of at most so many places go through a model together, without gradients."""
+    return max(1, _PLACES.get(device.type, _MOST_PLACES) // max(1, longest))
+
+
 def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = False) -> tuple[Tensor, Tensor]:
     """(S, K) float32 logits and (S, width) embeddings of all segments of a feed, without gradients.
 
@@ -257,7 +263,7 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
     at = 0
     with torch.inference_mode(), autocast(precision, feed.device):
         while at < len(order):
-            size = max(1, HELD_PLACES // max(1, int(feed.sizes[order[at]])))
+            size = rows_at_once(int(feed.sizes[order[at]]), feed.device)
             batch = feed.batch(order[at : at + size])
             embedded = module.embed(batch)
             logits.append(module.head(module.dropout(embedded)).float())

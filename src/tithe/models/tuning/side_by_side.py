@@ -78,6 +78,44 @@ def bytes_of(problem: Problem, batch: int) -> int:
     return int(_OF_A_WEIGHT * weights + _OF_A_STATE * pieces * channels)
 
 
+def train_all(fits: Sequence[Fit], most: int, *, compiled: bool = False) -> None:
+    """Trains all fits, at most so many side by side; those that are the same to the last bit only once.
+
+    The strategies of a seed share their first batch, and so their first model.
+    """
+    same = list[list[Fit]]()
+    for fit in fits:
+        for others in same:
+            if _same(others[0], fit):
+                others.append(fit)
+                break
+        else:
+            same.append([fit])
+    for group in groups_of([first for first, *_ in same], most):
+        train_group(group, compiled=compiled)
+    for first, *others in same:
+        for fit in others:
+            fit.trained, fit.error = first.trained, first.error
+
+
+def _same(one: Fit, other: Fit) -> bool:
+    """Whether two fits would come to the same weights."""
+    if one.problem.seed != other.problem.seed or one.course != other.course:
+        return False  # what is compared below takes longer
+    a, b = _content(one), _content(other)
+    return len(a) == len(b) and all(map(torch.equal, a, b)) and can_stack([one.problem, other.problem])
+
+
+def _content(fit: Fit) -> list[torch.Tensor]:
+    """All that distinguishes alike fits: data, head, class weights, and the first and the last batch."""
+    problem = fit.problem
+    batches = [torch.as_tensor(fit.order.rows(step)) for step in (0, fit.course.steps - 1)]
+    held = [] if problem.held is None else [problem.held.feed.pieces, problem.held.targets]
+    of_classes = getattr(problem.loss, "class_weights", None)
+    found = [problem.feed.pieces, problem.targets, problem.weights, problem.head.weight, *batches, *held]
+    return found if of_classes is None else [*found, of_classes]
+
+
 def train_group(group: Sequence[Fit], *, compiled: bool = False) -> None:
     """Trains fits that `groups_of` put together. Where memory is too small after all, one half after the other.
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tithe.models.tuning.dropout import Moment
 from tithe.models.tuning.packing import Packed, Packer
 from tithe.models.tuning.pieces import ranges
-from tithe.models.tuning.programs import HELD_PLACES, Problem, autocast, freeze, rates
+from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once
 from tithe.models.tuning.stacked_bert import ACTIVATIONS, Shape, drop_rows, linear, states
 from tithe.types import Rows
 
@@ -253,7 +253,7 @@ class _HeldRows:
         at, most = 0, max(len(self._orders[m]) for m in models)
         while at < most:
             longest = max(int(self._feeds[m].sizes[self._orders[m][at]]) for m in models if at < len(self._orders[m]))
-            size = max(1, HELD_PLACES // max(1, longest))
+            size = rows_at_once(longest * len(models), device)
             rows = [self._orders[m][at : at + size] for m in models]
             counts = [int(np.diff(self._feeds[m].splits)[own].sum()) for m, own in zip(models, rows, strict=True)]
             found.append((counts, self._packer.pack(models, rows).to(device)))
