@@ -13,6 +13,7 @@ the test file, in bf16, with 30 of the one and 10 of the other.
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import gc
 import json
@@ -30,6 +31,7 @@ import transformers
 
 from tithe.models.tuning import losses
 from tithe.models.tuning.orders import Shuffled
+from tithe.models.tuning.packing import Packer
 from tithe.models.tuning.pieces import Feed, Frame, split_texts
 from tithe.models.tuning.programs import Problem, Single, Tuned, outputs
 from tithe.models.tuning.stacked import Stack
@@ -71,10 +73,8 @@ class World:
         with torch.no_grad():
             head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, tuple(head.weight.shape)).astype(np.float32)))
             head.bias.zero_()
-        own = type(self.encoder)(self.encoder.config)
-        own.load_state_dict(self.encoder.state_dict())
         return Problem(
-            own, head, feed, torch.as_tensor(targets, device=self.device),
+            copy.deepcopy(self.encoder), head, feed, torch.as_tensor(targets, device=self.device),
             torch.ones(len(targets), device=self.device), losses.build("auto", "one"), seed=seed,
         )  # fmt: skip
 
@@ -240,12 +240,28 @@ def measure(world: World, args: argparse.Namespace) -> dict[str, Any]:
         what = f"{', compiled' if compiled else ''}{f', {tokens} pieces' if tokens else ''}"
         show(f"stack of {number}{what}", number, clock, fixed, tokens)
         del problems
+    lines, batches = filled([world.problem(seed, args.rows) for seed in range(30)])
+    print(f"of the places of 30 lines {lines:.1%} hold a piece, of those of padded batches {batches:.1%}")
     return {
         "peak_tflops": top / 1e12,
         "rows": rows,
         "rows_a_model": args.rows,
         "mean_pieces": float(one.feed.sizes.mean()),
+        "filled_lines": lines,
+        "filled_batches": batches,
     }
+
+
+def filled(problems: Sequence[Problem]) -> tuple[float, float]:
+    """Which share of the places holds a piece: in the lines of a stack, and in the padded batches of single runs."""
+    packer, orders = Packer([one.feed for one in problems]), [order(one) for one in problems]
+    pieces = places = padded = 0
+    for step in range(48):
+        rows = [own.rows(step) for own in orders]
+        batch = packer.pack(range(len(problems)), rows)
+        pieces, places = pieces + int(batch.own.sum()), places + batch.own.numel()
+        padded += sum(len(own) * int(one.feed.sizes[own].max()) for one, own in zip(problems, rows, strict=True))
+    return pieces / places, pieces / padded
 
 
 def check(world: World, args: argparse.Namespace) -> dict[str, Any]:
