@@ -21,7 +21,7 @@ from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
 from tithe.experiment.study import Study
 from tithe.experiment.world import Facts, World, data_digest, forget_worlds, starts_of, warm_up, world_of
-from tithe.loop.propose import check_needs, check_task, strategy_of, trainer_of
+from tithe.loop.propose import check_cold, check_needs, check_task, strategy_of, trainer_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
 from tithe.views import default_root
@@ -177,12 +177,9 @@ def check(plan: Plan, world: World) -> None:
             for spec in (*plan.strategies, plan.initial_strategy):
                 strategy = strategy_of(spec)
                 check_needs(strategy, trainer, start, f"the strategy {spec!r}")
-            initial = strategy_of(plan.initial_strategy)
-            if not (initial.cold or initial).needs <= start.provides:
-                raise ConfigError(
-                    f"the initial strategy {plan.initial_strategy!r} needs a model, and there is none at first; "
-                    f"use random, or a cold-start strategy such as typiclust"
-                )
+            for spec in (plan.initial_strategy, *(one for one in plan.strategies if strategy_of(one).cold)):
+                what = "initial strategy" if spec == plan.initial_strategy else "strategy"
+                check_cold(strategy_of(spec), world.task, start, f"the {what} {spec!r}")
 
 
 def _taken(journal: Journal, states: dict[str, Progress], *, whole: bool) -> Iterator[tuple[Progress, Step]]:

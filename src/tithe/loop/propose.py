@@ -18,7 +18,7 @@ from tithe.errors import ConfigError, NeedsError
 from tithe.log import Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Trainer, for_task, reads_unlabelled
+from tithe.models import Model, Prior, Start, Trainer, for_task, reads_unlabelled
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy
@@ -61,7 +61,8 @@ class Round:
     `model` is that of the labels so far. `asking` is the one whose views the strategy saw: the same, or the slow model
     in force (then `slow` is the position of the log that it was fitted at), or the model's `proxy`.
 
-    `cold` says in words why no model was trained (then `model` is None), else it is empty. Times are in seconds.
+    `cold` says in words why no model was trained, else it is empty. Then `model` is None, or it is what a prior made
+    (`prior(by=names)`), and `cold` says so. Times are in seconds.
     """
 
     number: int
@@ -119,6 +120,27 @@ def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = 
         raise NeedsError(
             f"{name} needs the view {', '.join(sorted(missing))}, which nothing here gives; there are: {has}"
         )
+
+
+def check_cold(strategy: Strategy, task: Task, start: Start, name: str) -> None:
+    """Raises ConfigError, before any work, where a strategy cannot choose the first batch: it would need a model."""
+    first = strategy.cold or strategy
+    given = start.provides
+    if (prior := prior_of(first)) is not None:
+        check_fits(prior, task.name, f"the prior of {name}", instead="leave it out")
+        if missing := prior.needs - start.provides:
+            raise NeedsError(f"the prior of {name} needs {', '.join(sorted(missing))}, which the start does not give")
+        given |= prior.provides
+    if not first.needs <= given:
+        raise ConfigError(
+            f"{name} needs a model, and there is none at first; use random, or a cold-start strategy such as typiclust"
+        )
+
+
+def prior_of(strategy: Strategy) -> Prior | None:
+    """What guesses for a strategy while there is no model: its attribute `prior`, if it has one."""
+    found: Prior | None = getattr(strategy, "prior", None)
+    return found
 
 
 def propose(
@@ -194,7 +216,9 @@ def propose(
         strategy = strategy.cold or _initial(recipe)
         waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
         cold += f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
-    else:
+        model = asking = _guessing(strategy, bare, start, task=task, seed=seed, workshop=workshop)
+        cold += f"; until then guesses come from {asking.settings.get('from', 'a prior')}" if asking else ""
+    if asking is not None:
         views |= {name: partial(asking.view, name, items) for name in asking.provides}
     pool = bare.with_state(labels, unavailable, views, task)
     if n or cost:
@@ -264,6 +288,17 @@ def _select(
     if cost is not None:
         return select_worth(strategy, pool, cost, task, draw)
     return strategy.select(pool, n, draw()) if n else Selection((), ())
+
+
+def _guessing(strategy: Strategy, pool: Pool, start: Start, *, task: Task, seed: int, workshop: Workshop) -> Model:
+    """The model that the strategy's prior makes of these items."""
+    prior = prior_of(strategy)
+    assert prior is not None
+
+    def make(warm: Model | None) -> Model:
+        return prior.model(task, pool.items, start=start, rng=stream(seed, "prior"), tell=workshop.tell)
+
+    return workshop.model(("prior", spec, pool.items.digest, start.fingerprint, str(seed), repr(task)), make)
 
 
 def _initial(recipe: Recipe) -> Strategy:
