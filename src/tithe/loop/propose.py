@@ -290,10 +290,15 @@ def _select(
     return strategy.select(pool, n, draw()) if n else Selection((), ())
 
 
-def _guessing(strategy: Strategy, pool: Pool, start: Start, *, task: Task, seed: int, workshop: Workshop) -> Model:
-    """The model that the strategy's prior makes of these items."""
+def _guessing(
+    strategy: Strategy, pool: Pool, start: Start, *, task: Task, seed: int, workshop: Workshop
+) -> Model | None:
+    """The model that the strategy's prior makes of these items, or None where it has no prior."""
     prior = prior_of(strategy)
-    assert prior is not None
+    if prior is None:
+        return None
+    spec = getattr(strategy, "spec", repr(prior))
+    check_cold(strategy, task, start, f"a strategy with the prior {spec!r}")
 
     def make(warm: Model | None) -> Model:
         return prior.model(task, pool.items, start=start, rng=stream(seed, "prior"), tell=workshop.tell)
