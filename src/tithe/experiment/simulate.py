@@ -16,6 +16,7 @@ from tithe import registry
 from tithe.engines import Engine, Job
 from tithe.errors import ConfigError, TitheError
 from tithe.experiment.journal import Journal
+from tithe.experiment.k_shot import opener_of
 from tithe.experiment.plan import Plan
 from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
@@ -164,9 +165,10 @@ def begin(plan: Plan | Study, facts: Sequence[Facts]) -> dict[str, Progress]:
 
 def check(plan: Plan, world: World) -> None:
     """Raises, before any work, for unknown names, parts for other tasks and needs that nothing provides."""
+    initial = opener_of(plan)
     for spec in plan.stop:
         registry.build("stops", spec)
-    for spec in (*plan.strategies, plan.initial_strategy):
+    for spec in (*plan.strategies, initial):
         check_task(strategy_of(spec), world.task.name, f"the strategy {spec!r}")
     for trainer_spec in plan.trainers:
         trainer_of(trainer_spec, world.task)
@@ -174,11 +176,11 @@ def check(plan: Plan, world: World) -> None:
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:
             trainer = trainer_of(trainer_spec, world.task)
-            for spec in (*plan.strategies, plan.initial_strategy):
+            for spec in (*plan.strategies, initial):
                 strategy = strategy_of(spec)
                 check_needs(strategy, trainer, start, f"the strategy {spec!r}")
-            for spec in (plan.initial_strategy, *(one for one in plan.strategies if strategy_of(one).cold)):
-                what = "initial strategy" if spec == plan.initial_strategy else "strategy"
+            for spec in (initial, *(one for one in plan.strategies if strategy_of(one).cold)):
+                what = "initial strategy" if spec == initial else "strategy"
                 check_cold(strategy_of(spec), world.task, start, f"the {what} {spec!r}")
 
 

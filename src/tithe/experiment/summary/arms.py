@@ -23,7 +23,7 @@ FULL = "full"
 
 WHO = (
     *("config", "dataset", "strategy", "trainer", "start", "seed"),
-    *("round", "cold", "labelled", "cost", "people", "budget"),
+    *("round", "cold", "labelled", "cost", "people", "initial", "budget"),
 )
 BUDGET = "budget"
 """The column of runs whose budgets are in tokens: what a round was to spend, in all."""
@@ -106,7 +106,7 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    optional = ("cost", "round", "cold", "people", "budget")
+    optional = ("cost", "round", "cold", "people", "initial", "budget")
     missing = [name for name in WHO if name not in columns and name not in optional]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
