@@ -175,10 +175,7 @@ def propose(
     Where the slow model of this recipe is in force (`Snapshot.slow`), the strategy sees its views, kept in the
     workshop's store. It is fitted again from the snapshot that it learned from, unless the workshop has it.
     """
-    if n < 0:
-        raise ConfigError(f"n must be 0 or more items; given {n}")
-    if cost is not None and (n or not cost >= 0):
-        raise ConfigError(f"cost must be 0 or more, and takes the place of n; given cost={cost} and n={n}")
+    _check_size(n, cost)
     workshop = workshop or Workshop()
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
@@ -198,26 +195,15 @@ def propose(
     views: dict[str, Any] = {name: partial(start.view, name, items) for name in start.provides}
 
     began = time.perf_counter()
-    model, cold = _fit(
-        bare,
-        labels,
-        snapshot.audit,
-        trainer,
-        start,
-        name=recipe.trainer,
-        task=task,
-        seed=seed,
-        workshop=workshop,
-    )
+    how: dict[str, Any] = {"task": task, "seed": seed, "workshop": workshop}
+    model, cold = _fit(bare, labels, snapshot.audit, trainer, start, name=recipe.trainer, **how)
     asking, position = _asking(model, snapshot, recipe, workshop)
     fitted = time.perf_counter()
 
     if asking is None:
         strategy = strategy.cold or _initial(recipe)
-        waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
-        cold += f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
-        model = asking = _guessing(strategy, bare, start, task=task, seed=seed, workshop=workshop)
-        cold += f"; until then guesses come from {asking.settings.get('from', 'a prior')}" if asking else ""
+        model = asking = _guessing(strategy, bare, start, **how)
+        cold += _more_of_cold(snapshot, labels, asking)
     if asking is not None:
         views |= {name: partial(asking.view, name, items) for name in asking.provides}
     pool = bare.with_state(labels, unavailable, views, task)
@@ -245,6 +231,13 @@ def _asking(
         return fitted
 
     return workshop.slow(slow, fit), slow.at.position
+
+
+def _check_size(n: int, cost: float | None) -> None:
+    if n < 0:
+        raise ConfigError(f"n must be 0 or more items; given {n}")
+    if cost is not None and (n or not cost >= 0):
+        raise ConfigError(f"cost must be 0 or more, and takes the place of n; given cost={cost} and n={n}")
 
 
 def _unready(
@@ -304,6 +297,13 @@ def _guessing(
         return prior.model(task, pool.items, start=start, rng=stream(seed, "prior"), tell=workshop.tell)
 
     return workshop.model(("prior", spec, pool.items.digest, start.fingerprint, str(seed), repr(task)), make)
+
+
+def _more_of_cold(snapshot: Snapshot, labels: dict[str, Label], guessing: Model | None) -> str:
+    """What else there is to say of a cold round: labels that wait for their views, and what guesses meanwhile."""
+    waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
+    said = f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
+    return said + (f"; until then guesses come from {guessing.settings.get('from', 'a prior')}" if guessing else "")
 
 
 def _initial(recipe: Recipe) -> Strategy:
