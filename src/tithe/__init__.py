@@ -29,6 +29,7 @@ _HOME = {
     "load_model": "tithe.models.saving",
     "propose": "tithe.loop.propose",
     "rank": "tithe.loop.ranking",
+    "rank_starts": "tithe.models.transfer.ranking",
     "read": "tithe.pool",
     "read_plan": "tithe.experiment.study",
     "simulate": "tithe.experiment.simulate",
@@ -56,6 +57,7 @@ __all__ = [
     "load_model",
     "propose",
     "rank",
+    "rank_starts",
     "read",
     "read_plan",
     "simulate",
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from tithe.loop.ranking import rank as rank
     from tithe.loop.training import train as train
     from tithe.models.saving import load_model as load_model
+    from tithe.models.transfer.ranking import rank_starts as rank_starts
     from tithe.pool import Pool as Pool
     from tithe.pool import read as read
     from tithe.strategies.named import strategy as strategy

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from tithe.errors import ConfigError, TitheError, UnknownNameError, near
 
-Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks", "people"]
+Kind = Literal["strategies", "starts", "trainers", "formats", "stores", "engines", "stops", "tasks", "people", "priors"]
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),

@@ -24,7 +24,7 @@ class Said:
     @property
     def errors(self) -> list[str]:
         """The lines on stderr that are neither notes nor progress."""
-        progress = ("note:", "rounds:", "embedding:", "counting words:")
+        progress = ("note:", "rounds:", "embedding:", "counting words:", "starts:")
         return [line for line in self.err.splitlines() if not line.startswith(progress)]
 
     @property

@@ -24,6 +24,7 @@ COMMANDS = (
     "simulate",
     "report",
     "rank",
+    "starts",
     "train",
     "predict",
     "evaluate",

@@ -35,6 +35,9 @@ def train(
     label: LabelColumn = None,
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
     trainer: Annotated[str, typer.Option(help="The trainer.")] = "linear",
+    prior: Annotated[
+        str, typer.Option(help="Instead of training, guess from the labels' names: names. Labels of rows are not read.")
+    ] = "",
     start: Annotated[str, typer.Option(help="The start.")] = "minilm+lexical",
     embeddings: Own = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
@@ -43,11 +46,16 @@ def train(
     """Train one model on a labelled file.
 
     Example: tithe train labelled.csv --out model
+
+    Without labels, from their names: tithe train messages.csv --labels billing,support,other --prior names --out model
     """
+    from functools import partial
+
     from tithe import registry
     from tithe.cli.show import note, progress
     from tithe.data.reading import read_items
     from tithe.loop.propose import trainer_of
+    from tithe.loop.training import guess
     from tithe.loop.training import train as train_model
     from tithe.models.given import given_start
     from tithe.models.starts import makers
@@ -66,9 +74,11 @@ def train(
     with progress() as tell:
         store = ViewStore(cache or default_root())
         source = given_start(items, embeddings) if embeddings else start
-        model = train_model(Pool(items), declared, trainer=trainer, start=source, seed=seed, store=store, tell=tell)
+        how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
+        model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
     model.save(out)
-    typer.echo(f"model of {sum(one is not None for one in items.gold or ())} labels: {out}")
+    said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
+    typer.echo(f"model of {said}: {out}")
 
 
 def predict(

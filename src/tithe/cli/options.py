@@ -27,3 +27,7 @@ Imbalance = Annotated[
 Only = Annotated[str, typer.Option(help="Of PLAN.toml, the data sets with these names alone: atis,trec.")]
 Cache = Annotated[Path | None, typer.Option(help="Where embeddings are kept (default: the user's cache folder).")]
 ExportRounds = Annotated[Path | None, typer.Option(help="A folder for each round's train, pool and test CSV.")]
+Initial = Annotated[
+    str,
+    typer.Option(help="Who chooses the first batch; k_shot(k=5) draws 5 items of each class, by their labels."),
+]

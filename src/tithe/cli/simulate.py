@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tithe.cli.options import Answers, Cache, ExportRounds, Format, Imbalance, Late, Only, People
+from tithe.cli.options import Answers, Cache, ExportRounds, Format, Imbalance, Initial, Late, Only, People
 from tithe.cli.outcome import print_results
 from tithe.errors import ConfigError
 
@@ -44,7 +44,7 @@ def simulate(
     strategy: Annotated[str, typer.Option(help="Strategies, split at commas: random,margin,auto.")] = "random,auto",
     trainer: Annotated[str, typer.Option(help="Trainers, split at commas.")] = "linear",
     start: Annotated[str, typer.Option(help="Starts, split at commas; a + puts two side by side.")] = "minilm+lexical",
-    initial_strategy: Annotated[str, typer.Option(help="Who chooses the first batch.")] = "random",
+    initial_strategy: Initial = "random",
     budgets: Annotated[
         str, typer.Option(help="Cumulative numbers of labels, the first is the initial batch: 50,100,5%.")
     ] = "",

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from tithe.experiment.classes import packed
+from tithe.experiment.k_shot import k_shot, opener_of, shots_of
+from tithe.experiment.k_shot import said as k_shot_said
 from tithe.experiment.people import in_words
 from tithe.experiment.plan import Plan
 from tithe.experiment.world import World, starts_of, world_of
@@ -91,8 +93,11 @@ def take_step(
     late = world.crowd.late
     if run.strategy == FULL:
         batches, late = [list(start.items.ids)], 0
+    if (shots := shots_of(plan)) and not batches:
+        ids = k_shot(world.pool, world.task, shots, run.seed)
+        return Step(None, ids, (0.0,) * len(ids))
     snapshot = start.apply(_events(world, run, batches, late))
-    recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", plan.initial_strategy)
+    recipe = Recipe(run.start, run.trainer, run.strategy if run.strategy != FULL else "random", opener_of(plan))
     more = run.strategy != FULL and len(batches) < len(world.steps)
     wanted: dict[str, Any] = {}
     if more and plan.budget_in == "tokens":
@@ -154,6 +159,7 @@ def _row(
         ),
         **scores,
         **_of_people(plan, world, snapshot),
+        **({"initial": said} if (said := k_shot_said(plan)) else {}),
         "test_items": len(truth),
         "test_correct": np.packbits(correct).tobytes(),
         **packed(world.task.per_class(truth, guess)),

@@ -16,12 +16,13 @@ from tithe import registry
 from tithe.engines import Engine, Job
 from tithe.errors import ConfigError, TitheError
 from tithe.experiment.journal import Journal
+from tithe.experiment.k_shot import opener_of
 from tithe.experiment.plan import Plan
 from tithe.experiment.results import Results, is_complete, write_results
 from tithe.experiment.runs import FULL, Run, Step, runs_of, take_step
 from tithe.experiment.study import Study
 from tithe.experiment.world import Facts, World, data_digest, forget_worlds, starts_of, warm_up, world_of
-from tithe.loop.propose import check_needs, check_task, strategy_of, trainer_of
+from tithe.loop.propose import check_cold, check_needs, check_task, strategy_of, trainer_of
 from tithe.models import Tell, quiet
 from tithe.stopping import Record, Stop
 from tithe.views import default_root
@@ -164,9 +165,10 @@ def begin(plan: Plan | Study, facts: Sequence[Facts]) -> dict[str, Progress]:
 
 def check(plan: Plan, world: World) -> None:
     """Raises, before any work, for unknown names, parts for other tasks and needs that nothing provides."""
+    initial = opener_of(plan)
     for spec in plan.stop:
         registry.build("stops", spec)
-    for spec in (*plan.strategies, plan.initial_strategy):
+    for spec in (*plan.strategies, initial):
         check_task(strategy_of(spec), world.task.name, f"the strategy {spec!r}")
     for trainer_spec in plan.trainers:
         trainer_of(trainer_spec, world.task)
@@ -174,15 +176,12 @@ def check(plan: Plan, world: World) -> None:
         start = world.workshop.start(start_spec, world.pool)
         for trainer_spec in plan.trainers:
             trainer = trainer_of(trainer_spec, world.task)
-            for spec in (*plan.strategies, plan.initial_strategy):
+            for spec in (*plan.strategies, initial):
                 strategy = strategy_of(spec)
                 check_needs(strategy, trainer, start, f"the strategy {spec!r}")
-            initial = strategy_of(plan.initial_strategy)
-            if not (initial.cold or initial).needs <= start.provides:
-                raise ConfigError(
-                    f"the initial strategy {plan.initial_strategy!r} needs a model, and there is none at first; "
-                    f"use random, or a cold-start strategy such as typiclust"
-                )
+            for spec in (initial, *(one for one in plan.strategies if strategy_of(one).cold)):
+                what = "initial strategy" if spec == initial else "strategy"
+                check_cold(strategy_of(spec), world.task, start, f"the {what} {spec!r}")
 
 
 def _taken(journal: Journal, states: dict[str, Progress], *, whole: bool) -> Iterator[tuple[Progress, Step]]:

@@ -14,6 +14,7 @@ import numpy as np
 from tithe.data.files import near_file
 from tithe.data.reading import format_beside, leaks, read_items
 from tithe.errors import ConfigError, DataError
+from tithe.experiment import k_shot
 from tithe.experiment.long_tail import long_tail
 from tithe.experiment.people import Crowd, Known, crowd_of, in_words
 from tithe.experiment.plan import REMOTE, Plan
@@ -112,6 +113,7 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     options: dict[str, Any] = {"task": plan.task, "text": plan.text, "label": plan.label, "id": plan.id}
     options["header"] = plan.header
     options["columns"] = list(plan.columns) or None
+    shots = k_shot.shots_of(plan)
     _check_files(plan)
     pool = read_items(plan.at(plan.train), dedupe=plan.dedupe, require_label=True, format=plan.format, **options)
     beside = format_beside(plan.train, plan.test, plan.format)
@@ -138,6 +140,9 @@ def load(plan: Plan, cache: Path | None, tell: Tell = quiet) -> World:
     whole = sum(costs(task, pool)) if plan.budget_in == "tokens" else len(pool)
     steps = tuple(plan.steps(max(1, round(plan.subsample * whole))))
     crowd = crowd_of(plan.people, plan.answers, plan.late, Known(task, pool))
+    if shots:
+        steps = k_shot.budgets(pool, shots, steps if plan.budgets else ())
+        notes.append(k_shot.in_words(pool, task, shots))
     if said := in_words(asdict(plan)):
         notes.append(said)
     return World(pool, test, task, workshop, tuple(notes), steps, crowd)
@@ -208,7 +213,7 @@ def forget_worlds() -> None:
 def warm_up(world: World, plan: Plan) -> None:
     """Computes the views that will be used before the runs begin, so that no two processes do it and time is told."""
     trained = {name for spec in plan.trainers for name in trainer_of(spec, world.task).needs_any}
-    strategies = [strategy_of(spec) for spec in (*plan.strategies, plan.initial_strategy)]
+    strategies = [strategy_of(spec) for spec in (*plan.strategies, k_shot.opener_of(plan))]
     strategies += [one.cold for one in strategies if one.cold is not None]
     asked = {name for one in strategies for name in one.needs}
     for spec in starts_of(plan):

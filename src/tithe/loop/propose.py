@@ -18,7 +18,7 @@ from tithe.errors import ConfigError, NeedsError
 from tithe.log import Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Trainer, for_task, reads_unlabelled
+from tithe.models import Model, Prior, Start, Trainer, for_task, reads_unlabelled
 from tithe.models.starts import DEFAULT_START
 from tithe.rng import stream
 from tithe.strategies import Strategy
@@ -61,7 +61,8 @@ class Round:
     `model` is that of the labels so far. `asking` is the one whose views the strategy saw: the same, or the slow model
     in force (then `slow` is the position of the log that it was fitted at), or the model's `proxy`.
 
-    `cold` says in words why no model was trained (then `model` is None), else it is empty. Times are in seconds.
+    `cold` says in words why no model was trained, else it is empty. Then `model` is None, or it is what a prior made
+    (`prior(by=names)`), and `cold` says so. Times are in seconds.
     """
 
     number: int
@@ -121,6 +122,27 @@ def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = 
         )
 
 
+def check_cold(strategy: Strategy, task: Task, start: Start, name: str) -> None:
+    """Raises ConfigError, before any work, where a strategy cannot choose the first batch: it would need a model."""
+    first = strategy.cold or strategy
+    given = start.provides
+    if (prior := prior_of(first)) is not None:
+        check_fits(prior, task.name, f"the prior of {name}", instead="leave it out")
+        if missing := prior.needs - start.provides:
+            raise NeedsError(f"the prior of {name} needs {', '.join(sorted(missing))}, which the start does not give")
+        given |= prior.provides
+    if not first.needs <= given:
+        raise ConfigError(
+            f"{name} needs a model, and there is none at first; use random, or a cold-start strategy such as typiclust"
+        )
+
+
+def prior_of(strategy: Strategy) -> Prior | None:
+    """What guesses for a strategy while there is no model: its attribute `prior`, if it has one."""
+    found: Prior | None = getattr(strategy, "prior", None)
+    return found
+
+
 def propose(
     snapshot: Snapshot,
     recipe: Recipe,
@@ -153,10 +175,7 @@ def propose(
     Where the slow model of this recipe is in force (`Snapshot.slow`), the strategy sees its views, kept in the
     workshop's store. It is fitted again from the snapshot that it learned from, unless the workshop has it.
     """
-    if n < 0:
-        raise ConfigError(f"n must be 0 or more items; given {n}")
-    if cost is not None and (n or not cost >= 0):
-        raise ConfigError(f"cost must be 0 or more, and takes the place of n; given cost={cost} and n={n}")
+    _check_size(n, cost)
     workshop = workshop or Workshop()
     task = task_of(snapshot)
     strategy = strategy_of(recipe.strategy)
@@ -176,25 +195,16 @@ def propose(
     views: dict[str, Any] = {name: partial(start.view, name, items) for name in start.provides}
 
     began = time.perf_counter()
-    model, cold = _fit(
-        bare,
-        labels,
-        snapshot.audit,
-        trainer,
-        start,
-        name=recipe.trainer,
-        task=task,
-        seed=seed,
-        workshop=workshop,
-    )
+    how: dict[str, Any] = {"task": task, "seed": seed, "workshop": workshop}
+    model, cold = _fit(bare, labels, snapshot.audit, trainer, start, name=recipe.trainer, **how)
     asking, position = _asking(model, snapshot, recipe, workshop)
     fitted = time.perf_counter()
 
     if asking is None:
         strategy = strategy.cold or _initial(recipe)
-        waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
-        cold += f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
-    else:
+        model = asking = _guessing(strategy, bare, start, **how)
+        cold += _more_of_cold(snapshot, labels, asking)
+    if asking is not None:
         views |= {name: partial(asking.view, name, items) for name in asking.provides}
     pool = bare.with_state(labels, unavailable, views, task)
     if n or cost:
@@ -221,6 +231,13 @@ def _asking(
         return fitted
 
     return workshop.slow(slow, fit), slow.at.position
+
+
+def _check_size(n: int, cost: float | None) -> None:
+    if n < 0:
+        raise ConfigError(f"n must be 0 or more items; given {n}")
+    if cost is not None and (n or not cost >= 0):
+        raise ConfigError(f"cost must be 0 or more, and takes the place of n; given cost={cost} and n={n}")
 
 
 def _unready(
@@ -264,6 +281,29 @@ def _select(
     if cost is not None:
         return select_worth(strategy, pool, cost, task, draw)
     return strategy.select(pool, n, draw()) if n else Selection((), ())
+
+
+def _guessing(
+    strategy: Strategy, pool: Pool, start: Start, *, task: Task, seed: int, workshop: Workshop
+) -> Model | None:
+    """The model that the strategy's prior makes of these items, or None where it has no prior."""
+    prior = prior_of(strategy)
+    if prior is None:
+        return None
+    spec = getattr(strategy, "spec", repr(prior))
+    check_cold(strategy, task, start, f"a strategy with the prior {spec!r}")
+
+    def make(warm: Model | None) -> Model:
+        return prior.model(task, pool.items, start=start, rng=stream(seed, "prior"), tell=workshop.tell)
+
+    return workshop.model(("prior", spec, pool.items.digest, start.fingerprint, str(seed), repr(task)), make)
+
+
+def _more_of_cold(snapshot: Snapshot, labels: dict[str, Label], guessing: Model | None) -> str:
+    """What else there is to say of a cold round: labels that wait for their views, and what guesses meanwhile."""
+    waiting = len(snapshot.labels.keys() - snapshot.audit) - len(labels)
+    said = f"; {waiting} of the labelled items are not embedded yet" if waiting else ""
+    return said + (f"; until then guesses come from {guessing.settings.get('from', 'a prior')}" if guessing else "")
 
 
 def _initial(recipe: Recipe) -> Strategy:

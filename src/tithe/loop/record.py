@@ -38,7 +38,7 @@ def record_of(found: Round, snapshot: Snapshot, seed: int, *, watched: bool) -> 
         view_s=found.view_s,
         select_s=found.select_s,
     )
-    if not watched or found.asking is None:
+    if not watched or found.asking is None or found.cold:  # no rule stops by what a prior guesses
         return record
     stop_set = "" if snapshot.stages is None else found.pool.items.digest
     return _watched(replace(record, stop_set=stop_set), found, found.asking, seed)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from tithe import registry
 from tithe.loop.propose import trainer_of
 from tithe.loop.workshop import Workshop
-from tithe.models import Model, Start, Tell, Trainer, quiet, reads_unlabelled
+from tithe.models import Model, Prior, Start, Tell, Trainer, quiet, reads_unlabelled
 from tithe.models.given import GivenStart
 from tithe.models.starts import DEFAULT_START
 from tithe.pool import Pool
 from tithe.rng import stream
-from tithe.tasks import Task
+from tithe.tasks import Task, check_fits
 from tithe.types import Examples
 from tithe.views import ViewStore
 
@@ -43,3 +44,24 @@ def train(
     examples = Examples(items.take(rows), labels)
     others = items.take(np.setdiff1d(np.arange(len(items)), rows)) if reads_unlabelled(made) else None
     return made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=others, tell=tell)
+
+
+def guess(
+    pool: Pool,
+    task: Task,
+    *,
+    prior: str | Prior = "names",
+    start: str | Start = DEFAULT_START,
+    seed: int = 0,
+    store: ViewStore | None = None,
+    tell: Tell = quiet,
+) -> Model:
+    """A model of what a prior guesses of the pool's items, without a look at any label.
+
+    Raises ConfigError where the prior is for other tasks.
+    """
+    made: Prior = registry.build("priors", prior) if isinstance(prior, str) else prior
+    check_fits(made, task.name, f"the prior {prior!r}", instead="train on labels instead")
+    items = pool.items
+    prepared = Workshop(store, tell=tell).start(start, items) if isinstance(start, str) else start
+    return made.model(task, items, start=prepared, rng=stream(seed, "prior"), tell=tell)

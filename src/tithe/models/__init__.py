@@ -133,3 +133,21 @@ class Trainer(Protocol):
         its attribute `reads_unlabelled` is true. `warm`, an earlier model of the same trainer, only makes it faster.
         Raises LabelError where the examples hold fewer than two classes.
         """
+
+
+class Prior(Protocol):
+    """Guesses before there is a label, from what a start knows and what the labels are called.
+
+    Entry points of `tithe.priors` make them. One that fits some tasks only names them in `tasks`, as a strategy does.
+    """
+
+    @property
+    def needs(self) -> frozenset[View]:
+        """Views of a start that it reads."""
+
+    @property
+    def provides(self) -> frozenset[View]:
+        """The views that its models give."""
+
+    def model(self, task: Task, items: Items, *, start: Start, rng: Generator, tell: Tell = quiet) -> Model:
+        """A model without labels; of `items` it may read texts and views."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from logging import ERROR, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tithe.errors import CacheError, ConfigError, MissingExtraError, NeedsError
 from tithe.models import Tell, quiet, word_states
@@ -182,7 +182,7 @@ class EncoderStart:
 
     @property
     def _loaded(self) -> tuple[Any, Any]:
-        return _loaded(self.source)
+        return loaded(self.source)
 
     def _word_states(self, items: Items) -> Ragged:
         return word_states.word_states(*self._loaded, items, self._most)
@@ -215,10 +215,23 @@ class EncoderStart:
 
 
 @lru_cache(maxsize=2)
-def _loaded(source: str) -> tuple[Any, Any]:
-    """Tokenizer and model, loaded once for all starts of a process that name them."""
+def loaded(source: str, kind: Literal["encoder", "classifier", "generator"] = "encoder") -> tuple[Any, Any]:
+    """Tokenizer and model, loaded once for all of a process that name them.
+
+    A classifier comes with its classification head, a generator with the one that says the next word.
+
+    Raises CacheError where the weights are damaged, ConfigError where there is no such model.
+    """
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer, logging
+    from transformers import (
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        logging,
+    )
+
+    kinds = {"encoder": AutoModel, "classifier": AutoModelForSequenceClassification, "generator": AutoModelForCausalLM}
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -227,7 +240,7 @@ def _loaded(source: str) -> tuple[Any, Any]:
     local = Path(source).is_dir()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        model = AutoModel.from_pretrained(source, local_files_only=local, dtype="float32")
+        model = kinds[kind].from_pretrained(source, local_files_only=local, dtype="float32")
     except SafetensorError as error:
         raise CacheError(
             f"the weights of the start {source!r} are damaged ({error}); fetch or copy that folder again"
@@ -240,7 +253,7 @@ def _loaded(source: str) -> tuple[Any, Any]:
     _check_vocabulary(tokenizer, model, source)
     if tokenizer.pad_token is None:  # decoders; what stands there is masked anyway
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    if model.config.is_encoder_decoder:  # such as T5: the half that reads
+    if kind == "encoder" and model.config.is_encoder_decoder:  # such as T5: the half that reads
         model = model.get_encoder()
     return tokenizer, model.eval()
 

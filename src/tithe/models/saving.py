@@ -21,9 +21,19 @@ _FORMAT = 1
 
 
 def write_model(
-    into: Path, trainer: str, task: Task, start: Start, *, arrays: dict[str, Any], facts: dict[str, Any]
+    into: Path,
+    trainer: str,
+    task: Task,
+    start: Start,
+    *,
+    arrays: dict[str, Any],
+    facts: dict[str, Any],
+    kind: registry.Kind = "trainers",
 ) -> None:
-    """Writes a model folder. Raises ConfigError where `into` exists already, CacheError where the disk is full."""
+    """Writes a model folder; `trainer` is the name of what made it, `kind` what that is registered as.
+
+    Raises ConfigError where `into` exists already, CacheError where the disk is full.
+    """
     import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -42,6 +52,7 @@ def write_model(
         record = {
             "format": _FORMAT,
             "trainer": trainer,
+            **({} if kind == "trainers" else {"made_by": kind}),
             "task": task.name,
             "labels": list(task.labels),
             "start": saved_start,
@@ -84,7 +95,7 @@ def load_model(
                 raise CacheError(f"{folder / name} is damaged (checksum differs); train the model again")
         task = registry.build("tasks", record["task"], labels=tuple(record["labels"]))
         prepared = load_start(folder, record["start"], store=store or ViewStore(default_root()), tell=tell, own=start)
-        trainer = registry.find("trainers", record["trainer"])
+        trainer = registry.find(record.get("made_by", "trainers"), record["trainer"])
         model: Model = trainer.restore(task, prepared, load((folder / "model.safetensors").read_bytes()), record)
     except TitheError:
         raise

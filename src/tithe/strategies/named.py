@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tithe import registry
+from tithe.errors import ConfigError
 from tithe.strategies import Strategy
 
 
@@ -18,6 +19,11 @@ def strategy(name: str | Strategy) -> Strategy:
     >>> strategy("margin").needs
     frozenset({'proba'})
     """
+    if isinstance(name, str) and registry.name_of(name) == "k_shot":
+        raise ConfigError(
+            "k_shot draws items by the file's own labels, which no strategy may see; it is for the first batch of a "
+            'simulation alone: tithe simulate ... --initial-strategy "k_shot(k=5)"'
+        )
     found: Strategy = registry.build("strategies", name) if isinstance(name, str) else name
     registry.check_part(found, Strategy, f"the strategy {name!r}")
     return found

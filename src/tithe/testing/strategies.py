@@ -252,7 +252,8 @@ def _missing_view(probe: _Probe) -> None:
 def _cold(probe: _Probe) -> None:
     cold = probe.strategy.cold
     if cold is not None:
-        trained = sorted(cold.needs & {"proba", "committee", "votes"})
+        guessed = cold.prior.provides if hasattr(cold, "prior") else frozenset[View]()  # strategies.prior
+        trained = sorted((cold.needs - guessed) & {"proba", "committee", "votes"})
         expect(not trained, "a cold part that needs no model", f"it needs {', '.join(trained)}")
         replace(probe, strategy=cold).sound(probe.world(labelled=0).only(cold.needs))
 

@@ -23,8 +23,9 @@ FULL = "full"
 
 WHO = (
     *("config", "dataset", "strategy", "trainer", "start", "seed"),
-    *("round", "cold", "labelled", "cost", "people", "budget"),
+    *("round", "cold", "labelled", "cost", "people", "initial", "budget"),
 )
+_TOLD = ("initial", "people")  # columns whose sentence stands beside all that is said of a group
 BUDGET = "budget"
 """The column of runs whose budgets are in tokens: what a round was to spend, in all."""
 
@@ -106,7 +107,7 @@ class Group:
 def columns_of(rounds: pa.Table | Columns) -> Columns:
     """The columns as plain lists. Raises ColumnError where one of `WHO` is not there."""
     columns = rounds if isinstance(rounds, Mapping) else rounds.to_pydict()
-    optional = ("cost", "round", "cold", "people", "budget")
+    optional = ("cost", "round", "cold", "people", "initial", "budget")
     missing = [name for name in WHO if name not in columns and name not in optional]
     if missing:
         raise ColumnError(f"rounds lack {', '.join(missing)}; given: {', '.join(map(str, columns))}")
@@ -136,7 +137,12 @@ def groups_of(columns: Columns) -> list[Group]:
         own = {name: column for name, column in columns.items() if any(column[row] is not None for row in every)}
         arms = {name: _arm(name, rows, own) for name, rows in named.items()}
         full = arms.pop(FULL, None)
-        people = next((str(said) for row in every if "people" in own and (said := own["people"][row])), "")
+        told = (
+            next((str(said) for row in every if (said := own[of][row])), "")
+            for of in ("initial", "people")
+            if of in own
+        )
+        people = "; ".join(filter(None, told))
         groups.append(Group(*where, tuple(arms.values()), full, people, "tokens" if BUDGET in own else "labels"))
     return groups
 
