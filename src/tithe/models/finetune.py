@@ -41,6 +41,7 @@ FEWEST_HELD = 200
 
 _MOST_HELD = 1000
 _SMOOTHING = 0.1
+_JUDGEMENTS = 10
 _ADAPTERS_RATE = 10  # adapters begin at 0 and are few: they want larger steps (docs/fewshot.md)
 _FEW_STEPS, _FEW = 300, 250  # so many steps up to so many labels
 _GROWTH = 0.55  # and then steps ~ labels to this power: 700 at 1,116, 1,600 at 5,000, 3,300 at 20,000
@@ -73,8 +74,9 @@ class Finetune:
             held then judges better, and else none. class_weights: rare classes weigh more, by one over their frequency.
         semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
             (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
-        validation: the share of labels held out from 200 labels on; training ends once `patience` of ten looks at them
-            in a row have brought nothing better.
+        validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also choose
+            the best weights, and training ends once `patience` of ten looks in a row have brought nothing better; fewer
+            would choose by luck (docs/training.md).
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -96,6 +98,7 @@ class Finetune:
     semi: bool = False
     augment: float = 0.0
     validation: float = 0.1
+    judges: int = 100
     patience: int = 4
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -163,7 +166,7 @@ class Finetune:
         train, held = self._split(examples, rng)
         problem = self._problem(task, train, held, start=start, rng=rng)
         order = Shuffled(problem.feed.sizes, self.batch, seed=_draw(rng))
-        course = self._course(len(train))
+        course = self._course(len(train), len(held or ()))
         facts = {
             "labelled": len(examples),
             "members": self.members,
@@ -207,7 +210,7 @@ class Finetune:
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
         return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
 
-    def _course(self, count: int) -> Course:
+    def _course(self, count: int, held: int) -> Course:
         return Course(
             self.steps or steps_for(count),
             self.batch,
@@ -215,6 +218,7 @@ class Finetune:
             self.head_rate,
             self.layer_decay,
             accumulate=self.accumulate,
+            judgements=_JUDGEMENTS if held >= self.judges else 0,
             patience=self.patience,
             precision=self.precision,
         )

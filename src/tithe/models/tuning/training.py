@@ -39,7 +39,7 @@ class Course:
         warmup: the share of the steps in which rates rise from 0; then they fall to 0 along a line.
         clip: the largest norm of a model's gradients.
         accumulate: parts that each batch is computed in, for less memory.
-        judgements: how often held rows are looked at, evenly spread.
+        judgements: how often held rows are looked at, evenly spread; 0 keeps the last weights, whatever is held.
         patience: judgements without a better one after which training ends.
         precision: `auto` is bf16 on a GPU and fp32 elsewhere.
     """
@@ -66,6 +66,8 @@ class Course:
 
     def judged(self, step: int) -> bool:
         """Whether held rows are looked at after this step."""
+        if not self.judgements:
+            return step + 1 == self.steps
         every = max(1, self.steps // self.judgements)
         return (step + 1) % every == 0 or step + 1 == self.steps
 
@@ -139,7 +141,7 @@ def train(
         watch.saw(step, alive, rows, losses)
         if course.judged(step):
             watch.look()
-            held = program.held_losses(course)
+            held = program.held_losses(course) if course.judgements else None
             stay = [
                 at
                 for at, model in enumerate(alive)
