@@ -160,10 +160,10 @@ class Finetune:
             NeedsError: the start has no encoder.
             TrainingError: the loss became no number (with the step and the ids of its batch), or memory is too small.
         """
-        train, held = self._split(examples, rng)
-        problem = self._problem(task, train, held, start=start, rng=rng)
-        order = Shuffled(problem.feed.sizes, self.batch, seed=_draw(rng))
-        course = self._course(len(train))
+        train, held = self.split(examples, rng)
+        problem = self.problem(task, train, held, start=start, rng=rng)
+        order = Shuffled(problem.feed.sizes, self.batch, seed=draw(rng))
+        course = self.course(len(train))
         facts = {
             "labelled": len(examples),
             "members": self.members,
@@ -172,7 +172,7 @@ class Finetune:
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
-            trained = _run(problem, order, course, items=items, tell=tell)
+            trained = run_on(problem, order, course, items=items, tell=tell)
             return FinetuneModel.of(
                 task,
                 start,
@@ -194,20 +194,21 @@ class Finetune:
         guessed = pseudo_labelled(found, unlabelled, len(train), augment=self.augment, rng=rng)
         both = _joined(train, guessed)
         facts["pseudo"] = len(guessed)
-        problem = self._problem(task, both, held, start=start, rng=rng)
+        problem = self.problem(task, both, held, start=start, rng=rng)
         sizes, half = problem.feed.sizes, max(1, self.batch // 2)
-        halves = [Shuffled(part, half, seed=_draw(rng)) for part in (sizes[: len(train)], sizes[len(train) :])]
+        halves = [Shuffled(part, half, seed=draw(rng)) for part in (sizes[: len(train)], sizes[len(train) :])]
         longer = replace(course, steps=2 * course.steps)
         return model(problem, Beside(halves, [0, len(train)]), longer, both.items)
 
-    def _split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
+    def split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
         """The examples that train and those held out, each in the order of the answers."""
         count = len(examples)
         order = rng.permutation(count)
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
         return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
 
-    def _course(self, count: int) -> Course:
+    def course(self, count: int) -> Course:
+        """How long and how fast to train with so many labels."""
         return Course(
             self.steps or steps_for(count),
             self.batch,
@@ -225,7 +226,7 @@ class Finetune:
         usual = task.name == "choice" and registry.name_of(self.loss) in ("auto", "cross_entropy")
         return _SMOOTHING if usual and held is not None else 0.0
 
-    def _problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
+    def problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
         """What is to be learned: the rows that train, and those that judge."""
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
@@ -255,7 +256,7 @@ class Finetune:
             losses.build(self.loss, kind, class_weights=weighted, smoothing=self._smoothing(task, held)),
             None if held is None else Held(*fed(held)),
             self.dropout,
-            _draw(rng),
+            draw(rng),
             frozen,
         )
 
@@ -269,12 +270,12 @@ class FinetuneSpans(Finetune):
         return frozenset({"proba"})
 
 
-def _run(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
+def run_on(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
     """Trains; a loss that is no number is told with the ids of its batch."""
     try:
         return run(problem, order, course, tell=tell)
     except NotANumberError as error:
-        ids = ", ".join([items.ids[row] for row in error.rows[:8]])
+        ids = ", ".join([items.ids[row] for row in error.rows.ravel()[:8]])
         raise NotANumberError(error.step, error.rows, error.loss, f"the items {ids}; {ADVICE}") from None
 
 
@@ -288,7 +289,8 @@ def _joined(one: Examples, other: Examples) -> Examples:
     return Examples(joined([one.items, other.items]), [*one.labels, *other.labels], weights)
 
 
-def _draw(rng: Generator) -> int:
+def draw(rng: Generator) -> int:
+    """A seed."""
     return int(rng.integers(2**31))
 
 

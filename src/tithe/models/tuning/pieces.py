@@ -156,8 +156,8 @@ class Feed:
         )
 
     def batch(self, rows: Rows) -> Batch:
-        """These rows, in this order, padded to the longest of their windows."""
-        rows = np.asarray(rows, dtype=np.int64)
+        """These rows, in this order, padded to the longest of their windows; pairs (b, 2) one behind the other."""
+        rows = np.asarray(rows, dtype=np.int64).ravel()
         many = np.diff(self.windows)[rows]
         owner = np.repeat(np.arange(len(rows)), many)
         window = ranges(self.windows[:-1][rows], many)
