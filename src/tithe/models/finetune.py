@@ -238,11 +238,11 @@ class Finetune:
         def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
             pieces = start.view("pieces", part.items)
             feed = Feed.of(pieces, frame, part.items, "tokens" if task.name == "spans" else "items", device)
-            return feed, torch.as_tensor(_targets(task, part.labels, part.items), device=device)
+            return feed, torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
 
         feed, targets = fed(train)
         array = targets.cpu().numpy()
-        _check_classes(array, len(train))
+        check_classes(array, len(train))
         classes = columns_of(task)
         weighted = torch.as_tensor(_class_weights(array, classes), device=device) if self.class_weights else None
         sample = np.ones(len(train)) if train.weights is None else np.asarray(train.weights)
@@ -308,7 +308,7 @@ def columns_of(task: Task) -> int:
     return len(tags) if tags is not None else len(task.labels)
 
 
-def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
+def targets_of(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     """(S,) int64 columns, or (S, K) float32. Raises LabelError for a label that the task does not have."""
     labels = [task.check(label) for label in labels]
     if task.name == "spans":
@@ -317,7 +317,8 @@ def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     return np.asarray(encoded, np.float32 if encoded.ndim == 2 else np.int64)
 
 
-def _check_classes(targets: NDArray[Any], count: int) -> None:
+def check_classes(targets: NDArray[Any], count: int) -> None:
+    """Raises LabelError where all answers are the same; `targets` are those of `count` items."""
     seen = len(np.unique(targets)) if targets.ndim == 1 else len(np.unique(targets, axis=0))
     if seen < 2:
         raise LabelError(

@@ -92,6 +92,11 @@ class Batch:
         """How many segments there are."""
         return len(self.which)
 
+    def read(self, encoder: torch.nn.Module) -> Tensor:
+        """(s, width) the mean of an encoder's last states over each segment."""
+        states: Tensor = encoder(input_ids=self.ids, attention_mask=self.mask.long()).last_hidden_state
+        return self.pooled(states)
+
     def pooled(self, states: Tensor) -> Tensor:
         """(s, width): the mean of the states (w, t, width) over the pieces of each segment; 0 where it has none."""
         width = states.shape[-1]

@@ -114,9 +114,8 @@ class Tuned(nn.Module):
         self.encoder, self.head, self.dropout = encoder, head, dropout
 
     def embed(self, batch: Batch) -> Tensor:
-        """(s, width) the mean state of each segment."""
-        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask.long()).last_hidden_state
-        return batch.pooled(states)
+        """(s, width) the mean state of each segment, or whatever else the batch reads off the encoder."""
+        return batch.read(self.encoder)
 
     def forward(self, batch: Batch) -> Tensor:
         """(s, K) logits."""
