@@ -74,8 +74,8 @@ class Finetune:
             held then judges better, and else none. class_weights: rare classes weigh more, by one over their frequency.
         semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
             (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
-        validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also choose
-            the best weights, and training ends once `patience` of ten looks in a row have brought nothing better; fewer
+        validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also
+            choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing better; fewer
             would choose by luck (docs/training.md).
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
@@ -163,10 +163,10 @@ class Finetune:
             NeedsError: the start has no encoder.
             TrainingError: the loss became no number (with the step and the ids of its batch), or memory is too small.
         """
-        train, held = self._split(examples, rng)
-        problem = self._problem(task, train, held, start=start, rng=rng)
-        order = Shuffled(problem.feed.sizes, self.batch, seed=_draw(rng))
-        course = self._course(len(train), len(held or ()))
+        train, held = self.split(examples, rng)
+        problem = self.problem(task, train, held, start=start, rng=rng)
+        order = Shuffled(problem.feed.sizes, self.batch, seed=draw(rng))
+        course = self.course(len(train), len(held or ()))
         facts = {
             "labelled": len(examples),
             "members": self.members,
@@ -175,7 +175,7 @@ class Finetune:
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
-            trained = _run(problem, order, course, items=items, tell=tell)
+            trained = run_on(problem, order, course, items=items, tell=tell)
             return FinetuneModel.of(
                 task,
                 start,
@@ -197,20 +197,21 @@ class Finetune:
         guessed = pseudo_labelled(found, unlabelled, len(train), augment=self.augment, rng=rng)
         both = _joined(train, guessed)
         facts["pseudo"] = len(guessed)
-        problem = self._problem(task, both, held, start=start, rng=rng)
+        problem = self.problem(task, both, held, start=start, rng=rng)
         sizes, half = problem.feed.sizes, max(1, self.batch // 2)
-        halves = [Shuffled(part, half, seed=_draw(rng)) for part in (sizes[: len(train)], sizes[len(train) :])]
+        halves = [Shuffled(part, half, seed=draw(rng)) for part in (sizes[: len(train)], sizes[len(train) :])]
         longer = replace(course, steps=2 * course.steps)
         return model(problem, Beside(halves, [0, len(train)]), longer, both.items)
 
-    def _split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
+    def split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
         """The examples that train and those held out, each in the order of the answers."""
         count = len(examples)
         order = rng.permutation(count)
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
         return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
 
-    def _course(self, count: int, held: int) -> Course:
+    def course(self, count: int, held: int) -> Course:
+        """How long and how fast to train with so many labels, beside so many held out."""
         return Course(
             self.steps or steps_for(count),
             self.batch,
@@ -229,7 +230,7 @@ class Finetune:
         usual = task.name == "choice" and registry.name_of(self.loss) in ("auto", "cross_entropy")
         return _SMOOTHING if usual and held is not None else 0.0
 
-    def _problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
+    def problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
         """What is to be learned: the rows that train, and those that judge."""
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
@@ -241,11 +242,11 @@ class Finetune:
         def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
             pieces = start.view("pieces", part.items)
             feed = Feed.of(pieces, frame, part.items, "tokens" if task.name == "spans" else "items", device)
-            return feed, torch.as_tensor(_targets(task, part.labels, part.items), device=device)
+            return feed, torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
 
         feed, targets = fed(train)
         array = targets.cpu().numpy()
-        _check_classes(array, len(train))
+        check_classes(array, len(train))
         classes = columns_of(task)
         weighted = torch.as_tensor(_class_weights(array, classes), device=device) if self.class_weights else None
         sample = np.ones(len(train)) if train.weights is None else np.asarray(train.weights)
@@ -259,7 +260,7 @@ class Finetune:
             losses.build(self.loss, kind, class_weights=weighted, smoothing=self._smoothing(task, held)),
             None if held is None else Held(*fed(held)),
             self.dropout,
-            _draw(rng),
+            draw(rng),
             frozen,
         )
 
@@ -273,12 +274,12 @@ class FinetuneSpans(Finetune):
         return frozenset({"proba"})
 
 
-def _run(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
+def run_on(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
     """Trains; a loss that is no number is told with the ids of its batch."""
     try:
         return run(problem, order, course, tell=tell)
     except NotANumberError as error:
-        ids = ", ".join([items.ids[row] for row in error.rows[:8]])
+        ids = ", ".join([items.ids[row] for row in error.rows.ravel()[:8]])
         raise NotANumberError(error.step, error.rows, error.loss, f"the items {ids}; {ADVICE}") from None
 
 
@@ -292,7 +293,8 @@ def _joined(one: Examples, other: Examples) -> Examples:
     return Examples(joined([one.items, other.items]), [*one.labels, *other.labels], weights)
 
 
-def _draw(rng: Generator) -> int:
+def draw(rng: Generator) -> int:
+    """A seed."""
     return int(rng.integers(2**31))
 
 
@@ -310,7 +312,7 @@ def columns_of(task: Task) -> int:
     return len(tags) if tags is not None else len(task.labels)
 
 
-def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
+def targets_of(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     """(S,) int64 columns, or (S, K) float32. Raises LabelError for a label that the task does not have."""
     labels = [task.check(label) for label in labels]
     if task.name == "spans":
@@ -319,7 +321,8 @@ def _targets(task: Any, labels: Sequence[Label], items: Items) -> NDArray[Any]:
     return np.asarray(encoded, np.float32 if encoded.ndim == 2 else np.int64)
 
 
-def _check_classes(targets: NDArray[Any], count: int) -> None:
+def check_classes(targets: NDArray[Any], count: int) -> None:
+    """Raises LabelError where all answers are the same; `targets` are those of `count` items."""
     seen = len(np.unique(targets)) if targets.ndim == 1 else len(np.unique(targets, axis=0))
     if seen < 2:
         raise LabelError(

@@ -149,7 +149,7 @@ class FinetuneModel:
         from tithe.models.saving import write_model
 
         facts = {"calibration": self.calibration.to_json(), "facts": self.facts}
-        write_model(into, "finetune", self.task, self.start, arrays=self.arrays, facts=facts)
+        write_model(into, self.facts.get("trainer", "finetune"), self.task, self.start, arrays=self.arrays, facts=facts)
 
     @classmethod
     def restore(cls, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> FinetuneModel:
@@ -220,18 +220,16 @@ class FinetuneModel:
     def _built(self) -> Tuned:
         import torch
 
+        from tithe.models.tuning import adapters, heads
         from tithe.models.tuning.dropout import HashDropout, Moment, install
         from tithe.models.tuning.programs import Tuned
 
         _, encoder, _ = pretrained_of(self.start)
         if self.facts.get("lora"):
-            from tithe.models.tuning import adapters
-
             adapters.inject(encoder, self.facts["lora"], frozen=self.facts["frozen"])
-        weight = self.arrays["head.weight"]
         moment = Moment(self.facts["seed"])
         sites = install(encoder, self.facts["dropout"], moment)
-        head = torch.nn.Linear(weight.shape[1], weight.shape[0])
+        head = heads.build(self.facts.get("head", "linear"), *self.arrays["head.weight"].shape)
         module = Tuned(encoder, head, HashDropout(self.facts["dropout"], sites, moment))
         own = dict(module.named_parameters())
         with torch.no_grad():

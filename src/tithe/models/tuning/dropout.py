@@ -18,7 +18,7 @@ from torch import Tensor, nn
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
 _ROW, _PLACE = 0x9E3779B1 - (1 << 32), 0x85EBCA77 - (1 << 32)
 
-_ATTENTION = re.compile(r"(attention|attn|self)\.dropout$")
+_ATTENTION = re.compile(r"(attention|attn|self)\.(attn_)?dropout$")
 _NUMBERS = ("dropout", "attention_dropout", "activation_dropout", "hidden_dropout", "dropout_rate", "dropout_prob")
 
 

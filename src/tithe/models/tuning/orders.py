@@ -18,7 +18,7 @@ class Order(Protocol):
     """The rows of each step."""
 
     def rows(self, step: int) -> Rows:
-        """(b,) the rows of a step; the same at each call."""
+        """(b,) the rows of a step, or (b, 2) the pairs; the same at each call."""
 
 
 class Shuffled:

@@ -92,6 +92,11 @@ class Batch:
         """How many segments there are."""
         return len(self.which)
 
+    def read(self, encoder: torch.nn.Module) -> Tensor:
+        """(s, width) the mean of an encoder's last states over each segment."""
+        states: Tensor = encoder(input_ids=self.ids, attention_mask=self.mask.long()).last_hidden_state
+        return self.pooled(states)
+
     def pooled(self, states: Tensor) -> Tensor:
         """(s, width): the mean of the states (w, t, width) over the pieces of each segment; 0 where it has none."""
         width = states.shape[-1]
@@ -156,8 +161,8 @@ class Feed:
         )
 
     def batch(self, rows: Rows) -> Batch:
-        """These rows, in this order, padded to the longest of their windows."""
-        rows = np.asarray(rows, dtype=np.int64)
+        """These rows, in this order, padded to the longest of their windows; pairs (b, 2) one behind the other."""
+        rows = np.asarray(rows, dtype=np.int64).ravel()
         many = np.diff(self.windows)[rows]
         owner = np.repeat(np.arange(len(rows)), many)
         window = ranges(self.windows[:-1][rows], many)

@@ -46,7 +46,7 @@ class Problem:
 
     Attributes:
         encoder: an encoder of transformers; `Single` puts `HashDropout` in the place of its dropout.
-        head: (width -> K), initialised from the run's stream.
+        head: a linear map (width -> K), initialised from the run's stream; or whatever else takes an embedding.
         feed: the training rows.
         targets: for each segment of the feed: (S,) int64, or (S, K) float 0 or 1.
         weights: (S,) float32.
@@ -58,7 +58,7 @@ class Problem:
     """
 
     encoder: nn.Module
-    head: nn.Linear
+    head: nn.Module
     feed: Feed
     targets: Tensor
     weights: Tensor
@@ -107,16 +107,15 @@ class Program(Protocol):
 
 
 class Tuned(nn.Module):
-    """An encoder with a linear head on the mean state of each segment."""
+    """An encoder with a head on the mean state of each segment."""
 
-    def __init__(self, encoder: nn.Module, head: nn.Linear, dropout: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, head: nn.Module, dropout: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head, self.dropout = encoder, head, dropout
 
     def embed(self, batch: Batch) -> Tensor:
-        """(s, width) the mean state of each segment."""
-        states = self.encoder(input_ids=batch.ids, attention_mask=batch.mask.long()).last_hidden_state
-        return batch.pooled(states)
+        """(s, width) the mean state of each segment, or whatever else the batch reads off the encoder."""
+        return batch.read(self.encoder)
 
     def forward(self, batch: Batch) -> Tensor:
         """(s, K) logits."""

@@ -112,7 +112,7 @@ def _content(fit: Fit) -> list[torch.Tensor]:
     batches = [torch.as_tensor(fit.order.rows(step)) for step in (0, fit.course.steps - 1)]
     held = [] if problem.held is None else [problem.held.feed.pieces, problem.held.targets]
     of_classes = getattr(problem.loss, "class_weights", None)
-    found = [problem.feed.pieces, problem.targets, problem.weights, problem.head.weight, *batches, *held]
+    found = [problem.feed.pieces, problem.targets, problem.weights, *problem.head.parameters(), *batches, *held]
     return found if of_classes is None else [*found, of_classes]
 
 

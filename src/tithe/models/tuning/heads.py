@@ -1,0 +1,114 @@
+"""Heads that are fitted on finished embeddings, and all heads by name."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tithe.models.links import Link, Sigmoid
+from tithe.models.solver import Basis, fit_affine
+from tithe.types import Floats
+
+Head: TypeAlias = Literal["linear", "unit", "chain"]
+"""`linear` on embeddings as they are, `unit` on their directions, `chain` a chain of classifiers on these."""
+
+_PENALTY = 1.0  # on embeddings of length 1: what scikit-learn calls C=1
+
+
+def build(kind: Head, labels: int, width: int) -> nn.Module:
+    """A head of this kind whose weights are still to be put in."""
+    if kind == "linear":
+        return nn.Linear(width, labels)
+    return Unit(width, labels) if kind == "unit" else Chain(width, labels)
+
+
+class Unit(nn.Module):
+    """A linear map of the directions of embeddings."""
+
+    def __init__(self, width: int, labels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(labels, width))
+        self.bias = nn.Parameter(torch.zeros(labels))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(s, K) logits."""
+        return functional.linear(functional.normalize(states, dim=-1), self.weight, self.bias)
+
+
+class Chain(nn.Module):
+    """Classifiers one behind the other: each also sees what those before it decided.
+
+    Source: Read et al. 2011, Classifier Chains for Multi-label Classification.
+    """
+
+    def __init__(self, width: int, labels: int) -> None:
+        super().__init__()
+        self.own = nn.Parameter(torch.zeros(labels, labels))
+        self.weight = nn.Parameter(torch.zeros(labels, width))
+        self.bias = nn.Parameter(torch.zeros(labels))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(s, K) logits."""
+        logits = functional.linear(functional.normalize(states, dim=-1), self.weight, self.bias)
+        decided = torch.zeros_like(logits)
+        columns = []
+        for column in range(len(self.bias)):
+            columns.append(logits[:, column] + decided @ self.own[column].to(logits.dtype))
+            decided[:, column] = (columns[-1] > 0).to(logits.dtype)
+        return torch.stack(columns, dim=1)
+
+
+def fit_unit(
+    states: Floats, targets: NDArray[np.generic], classes: int, link: Link, weights: Floats
+) -> dict[str, Floats]:
+    """Penalised logistic regression on the directions of states (n, width): the weights of a `Unit` head.
+
+    Args:
+        targets: of the link's own kind, n of them, in `classes` columns.
+        weights: (n,) of the rows.
+    """
+    matrix, bias = _fitted(_directions(states), targets, classes, link, weights)
+    return {"head.weight": matrix, "head.bias": bias}
+
+
+def fit_chain(states: Floats, targets: NDArray[np.generic], weights: Floats) -> dict[str, Floats]:
+    """A chain of logistic regressions for targets (n, K) of zeros and ones, in the order of the columns.
+
+    Each is fitted with the true labels of those before it.
+    """
+    rows, labels = _directions(states), targets.shape[1]
+    answers = targets.astype(np.float32)
+    weight, own = np.zeros((labels, rows.shape[1]), np.float32), np.zeros((labels, labels), np.float32)
+    bias = np.zeros(labels, np.float32)
+    for column in range(labels):
+        seen = np.concatenate([rows, answers[:, :column]], axis=1)
+        matrix, offset = _fitted(seen, answers[:, column : column + 1], 1, Sigmoid(), weights)
+        weight[column], own[column, :column], bias[column] = (
+            matrix[0, : rows.shape[1]],
+            matrix[0, rows.shape[1] :],
+            offset[0],
+        )
+    return {"head.weight": weight, "head.own": own, "head.bias": bias}
+
+
+def _directions(states: Floats) -> Floats:
+    return np.asarray(states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _fitted(
+    rows: Floats, targets: NDArray[np.generic], classes: int, link: Link, weights: Floats
+) -> tuple[Floats, Floats]:
+    """The weights (classes, width) and the bias (classes,) on rows as they are."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):  # the sums must not depend on the number of cores
+        mean = rows.mean(axis=0)
+        basis = Basis.of(rows - mean)
+        found = fit_affine(basis.coordinates, basis.spectrum, targets, classes, link, penalty=_PENALTY, weights=weights)
+        matrix = np.ascontiguousarray((basis.axes @ found.weights).T)
+        return matrix, np.asarray(found.bias - matrix @ mean, np.float32)
