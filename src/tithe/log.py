@@ -191,8 +191,8 @@ class Snapshot:
     `stages` are the ids whose views are ready, in the order in which they became so, for the start `start`; None, where
     the log says nothing of it, stands for all items.
 
-    `begun` is the slow model that began to learn last, `compared` the last comparison of one, and `slow` the one that
-    asks; all are None where there is none, and again when the labels or the start have become others.
+    `begun` is the slow model that began to learn last, `compared` the last comparison of one of its trainer, and `slow`
+    the one that asks; all are None where there is none, and again when the labels or the start have become others.
     """
 
     items: Items
@@ -290,6 +290,8 @@ class _Fold:
             case Begun():
                 at = replace(self.frozen(), labels=dict(self.labels), answers=dict(self.answers))
                 # What stands before it is not needed to learn, and would keep every slow model's snapshot for ever.
+                if self.begun is not None and replace(event, seed=0) != replace(self.begun.begun, seed=0):
+                    self.compared = None  # it was of other trainers
                 self.begun = Learning(event, replace(at, begun=None, compared=None, slow=None))
             case Compared():
                 self._compare(event)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tithe import registry
 from tithe.errors import ConfigError, NeedsError
-from tithe.log import Snapshot
+from tithe.log import Learning, Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
 from tithe.models import Model, Prior, Start, Trainer, for_task, reads_unlabelled
@@ -217,12 +217,18 @@ def propose(
     return Round(snapshot.round, snapshot.position, selection, model, pool, cold, *times, asking, position)
 
 
+def in_force(snapshot: Snapshot, recipe: Recipe) -> Learning | None:
+    """The slow model that asks by this recipe, if it is one."""
+    slow = snapshot.slow
+    return slow if slow is not None and (slow.begun.slow, slow.begun.start) == (recipe.slow, recipe.start) else None
+
+
 def _asking(
     model: Model | None, snapshot: Snapshot, recipe: Recipe, workshop: Workshop
 ) -> tuple[Model | None, int | None]:
     """The model whose views the strategy sees; and where it is the slow one in force, the position it was fitted at."""
-    slow = snapshot.slow
-    if model is None or slow is None or (slow.begun.slow, slow.begun.start) != (recipe.slow, recipe.start):
+    slow = in_force(snapshot, recipe)
+    if model is None or slow is None:
         return getattr(model, "proxy", model), None
 
     def fit() -> Model:

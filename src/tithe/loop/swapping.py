@@ -14,7 +14,6 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from tithe.log import Begun, Compared, Learning, Snapshot
-from tithe.loop.estimate import scores
 from tithe.loop.propose import Recipe, propose, task_of
 from tithe.loop.workshop import Workshop
 from tithe.rng import stream
@@ -33,7 +32,9 @@ FIRST, GROWTH = 50, 1.25
 
 def learned(snapshot: Snapshot) -> dict[str, Label]:
     """The labels that may train: those of no audit item, and of items whose views are ready."""
-    ready = None if snapshot.stages is None else {one for stage in snapshot.stages for one in stage}
+    stages = snapshot.stages
+    is_all = stages is None or sum(map(len, stages)) == len(snapshot.items)
+    ready = None if is_all else {one for stage in stages or () for one in stage}
     return {
         one: label
         for one, label in snapshot.labels.items()
@@ -140,6 +141,8 @@ def _held(labels: Mapping[str, Label], seed: int, position: int) -> dict[str, La
 
 def _scores(task: Task, model: Model, window: Items, held: Mapping[str, Label]) -> list[float]:
     """1 - distance of each held answer and the model's guess."""
+    from tithe.loop.estimate import scores  # statistics take half a second to load, and the server is to be up at once
+
     rows = [row for row, one in enumerate(window.ids) if one in held]
     # Cut out as items of their own: of a slow model, the views of the whole pool would be computed for these few.
     items = window.cut(rows)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from tithe import registry
 from tithe.errors import ConfigError, LabelError
@@ -21,20 +20,20 @@ from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune_model import FinetuneModel, device_of
 from tithe.models.starts import pretrained_of
-from tithe.models.tuning import adapters, losses
-from tithe.models.tuning.gathering import run
 from tithe.models.tuning.orders import Beside, Order, Shuffled
-from tithe.models.tuning.pieces import Feed, Frame
-from tithe.models.tuning.programs import Held, Problem
 from tithe.models.tuning.pseudo import pseudo_labelled
-from tithe.models.tuning.training import ADVICE, Course, NotANumberError, Trained
 from tithe.tasks import Task
 from tithe.tokens import places
 from tithe.types import Examples, Items, Label, View
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainers and checks settings without it
+    import torch
     from numpy.random import Generator
     from numpy.typing import NDArray
+
+    from tithe.models.tuning.pieces import Feed
+    from tithe.models.tuning.programs import Problem
+    from tithe.models.tuning.training import Course, Trained
 
 FEWEST_HELD = 200
 """Labels from which on a tenth of them is held out; below, training takes a fixed number of steps."""
@@ -75,8 +74,8 @@ class Finetune:
         semi: self-training: a second fit learns from its own guesses on unlabelled items beside the labels
             (`tithe.models.tuning.pseudo`); `augment` is the share of their words that is left out or moved.
         validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also
-            choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing better; fewer
-            would choose by luck (docs/training.md).
+            choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing
+            better; fewer would choose by luck (docs/training.md).
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -210,8 +209,10 @@ class Finetune:
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
         return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
 
-    def course(self, count: int, held: int) -> Course:
+    def course(self, count: int, held: int = 0) -> Course:
         """How long and how fast to train with so many labels, beside so many held out."""
+        from tithe.models.tuning.training import Course
+
         return Course(
             self.steps or steps_for(count),
             self.batch,
@@ -232,6 +233,12 @@ class Finetune:
 
     def problem(self, task: Task, train: Examples, held: Examples | None, *, start: Start, rng: Generator) -> Problem:
         """What is to be learned: the rows that train, and those that judge."""
+        import torch
+
+        from tithe.models.tuning import adapters, losses
+        from tithe.models.tuning.pieces import Feed, Frame
+        from tithe.models.tuning.programs import Held, Problem
+
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
         frozen = 1 + self.freeze if self.freeze else int(not self.words)
@@ -276,6 +283,9 @@ class FinetuneSpans(Finetune):
 
 def run_on(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
     """Trains; a loss that is no number is told with the ids of its batch."""
+    from tithe.models.tuning.gathering import run
+    from tithe.models.tuning.training import ADVICE, NotANumberError
+
     try:
         return run(problem, order, course, tell=tell)
     except NotANumberError as error:
@@ -299,6 +309,8 @@ def draw(rng: Generator) -> int:
 
 
 def _head(width: int, classes: int, rng: Generator) -> torch.nn.Linear:
+    import torch
+
     head = torch.nn.Linear(width, classes)
     with torch.no_grad():
         head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, (classes, width)).astype(np.float32)))

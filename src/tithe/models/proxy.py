@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe import registry
 from tithe.errors import ConfigError, NeedsError
-from tithe.models import Model, Start, Tell, Trainer, for_task, quiet
+from tithe.models import Model, Start, Tell, Trainer, for_task, quiet, reads_unlabelled
 from tithe.tasks import Task
 from tithe.types import Examples, Items, Label, View
 
@@ -58,6 +58,11 @@ class Proxy:
     def provides(self) -> frozenset[View]:
         """What strategies see: the views of the fast model."""
         return self._trainers[0].provides
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether one of them does."""
+        return any(reads_unlabelled(one) for one in self._trainers)
 
     def fit(
         self,

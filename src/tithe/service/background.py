@@ -16,6 +16,7 @@ from tithe.service.child import Child
 from tithe.service.desk import Desk
 from tithe.service.embedder import IDLE
 from tithe.service.queue import Queue
+from tithe.service.slow import SlowWork
 from tithe.service.troubles import Troubles
 from tithe.service.versions import Version, Versions
 
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """Two threads and two child processes of one project."""
+    """Three threads and three child processes of one project."""
 
     def __init__(
         self, desk: Desk, bell: Bell, *, url: str, folder: Path, cache: Path, clock: Callable[[], float] = time.time
@@ -53,10 +54,25 @@ class Background:
         )
         self.embedder = Child(
             "tithe.service.embedder",
-            [*common, str(cache)],
+            [*common, str(folder), str(cache)],
             errors=folder / "logs" / "embedder.log",
             told=self._told,
             nice=IDLE,
+        )
+        self.slow = SlowWork(
+            desk,
+            bell,
+            self.versions,
+            lambda told: Child(
+                "tithe.service.tuner",
+                [*common, str(folder), str(cache)],
+                errors=folder / "logs" / "tuner.log",
+                told=told,
+                nice=IDLE,
+            ),
+            clock=clock,
+            swapped=self.want_round,
+            trouble=self._trouble,
         )
         self.latest: Version | None = None
         self.training = self.embedding = False
@@ -72,7 +88,7 @@ class Background:
         self._closing = False
         self._threads = [
             threading.Thread(target=self._run, args=(loop,), daemon=True, name=loop.__name__)
-            for loop in (self._rounds, self._stages)
+            for loop in (self._rounds, self._stages, self._slow_model)
         ]
 
     # --- for the desk and the pages
@@ -81,19 +97,23 @@ class Background:
         """Begins; a queue that the last server left serves until the first round of this one."""
         snapshot = self.desk.snapshot()
         versions = self.versions.all()
-        self.latest = next((one for one in reversed(versions) if one.version <= snapshot.position), None)
+        self.latest = next(
+            (one for one in reversed(versions) if one.version <= snapshot.position and not one.slow), None
+        )
         if snapshot.stages:
             self.desk.queue = Queue.load(self.folder / "queue.json", snapshot.position)
         for thread in self._threads:
             thread.start()
         self.want_stage()
         self.want_round()
+        self.slow.want()
 
     def close(self) -> None:
         """Ends the children and the threads; what they were doing is lost and will be done again."""
         self._closing = True
         self.learner.close()
         self.embedder.close()
+        self.slow.close()
         self._staging.set()
         with self._wake:
             self._wake.notify_all()
@@ -109,6 +129,7 @@ class Background:
         few = 1 if self.latest is None else self.desk.settings.refit_every
         if answers - self._fitted >= few or answers < self._fitted:
             self.want_round()
+        self.slow.want()
 
     def noticed(self) -> None:
         """The desk has looked at the log: another process may have added items (`tithe import`)."""
@@ -146,7 +167,7 @@ class Background:
                 if loop == self._stages:
                     self._staging.clear()  # tried again after the next change of settings or items, or at a start
                 if not self._closing:
-                    self._trouble(loop.__name__.strip("_"), error)
+                    self._trouble(loop.__name__.strip("_").replace("_", " "), error)
 
     def _rounds(self) -> None:
         """One round, once it is wanted."""
@@ -208,16 +229,29 @@ class Background:
         self.embedding = True
         self.bell.ring()
         try:
-            self.embedder.call("stage", ids=ids)
-            if self.desk.settings.start == start:
-                self.project.append(Embedded(tuple(ids)))
-                if not snapshot.stages and self.desk.queue is not None:
-                    # From here on a new server would wait for the first round: what was drawn serves it meanwhile.
-                    self.desk.queue.save(self.folder / "queue.json")
+            if self._embed(ids, start) and not snapshot.stages and self.desk.queue is not None:
+                # From here on a new server would wait for the first round: what was drawn serves it meanwhile.
+                self.desk.queue.save(self.folder / "queue.json")
         finally:
             self.embedding, self.progress = False, None
             self.bell.ring()
         self.want_round()
+        self.slow.want()
+
+    def _embed(self, ids: list[str], start: str) -> bool:
+        """Has a stage read, by the model that asks too, and logs it; whether the start is still the one of then."""
+        while True:
+            asking = self.slow.position_in_force()
+            self.embedder.call("stage", ids=ids)
+            with self.slow.logging:
+                if self.desk.settings.start != start:
+                    return False
+                if self.slow.position_in_force() in (None, asking):
+                    self.project.append(Embedded(tuple(ids)))
+                    return True
+
+    def _slow_model(self) -> None:
+        self.slow.work()
 
     def _next_stage(self, snapshot: Snapshot) -> list[str]:
         """The items to embed next: those that people have seen, audit items, then a random draw of the others."""

@@ -28,11 +28,11 @@ _TAIL = 4_000  # characters of standard error that are told of a dead child
 
 
 class ChildError(JobError):
-    """A request failed, or the child died; `trace` has the traceback or what it last wrote."""
+    """A request failed, or the child `died`; `trace` has the traceback or what it last wrote."""
 
-    def __init__(self, message: str, trace: str = "") -> None:
+    def __init__(self, message: str, trace: str = "", *, died: bool = False) -> None:
         super().__init__(message)
-        self.trace = trace
+        self.trace, self.died = trace, died
 
 
 class Child:
@@ -86,14 +86,18 @@ class Child:
             process.stdin.close()
             process.wait()
 
-    def close(self) -> None:
-        """Ends the child at once; what it was doing is lost, and what it has written stays."""
-        with self._guard:
-            self._closed = True
-            process = self._process
+    def stop(self) -> None:
+        """Ends the child at once; whoever waits for it hears that it died. The next request starts it again."""
+        process = self._process
         if process is not None and process.poll() is None:
             process.kill()
             process.wait()
+
+    def close(self) -> None:
+        """Ends the child at once and for good; what it was doing is lost, and what it has written stays."""
+        with self._guard:
+            self._closed = True
+        self.stop()
 
     def _start(self) -> None:
         self._errors.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +146,7 @@ class Child:
         tail = self._errors.read_text("utf-8", "replace")[-_TAIL:] if self._errors.exists() else ""
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         why = "; most likely for lack of memory" if code == -9 else ""
-        return ChildError(f"the process that learns {how}{why}", tail)
+        return ChildError(f"the process that learns {how}{why}", tail, died=True)
 
 
 def _error(said: dict[str, Any]) -> Exception:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tithe import registry
 from tithe.errors import TitheError
 from tithe.models.starts import DEFAULT_START
+from tithe.service.settings import NONE
 from tithe.tasks import tasks_of
 
 _OF_MODELS = frozenset({"proba", "committee"})  # views that only a fitted model gives
@@ -44,8 +45,18 @@ def first_strategies(task: str) -> list[Choice]:
 
 
 def trainers() -> list[Choice]:
-    """The trainers."""
-    return list(_of("trainers"))
+    """The trainers; `proxy` is left out, as a project has a fast and a slow one by two settings."""
+    return [one for one in _of("trainers") if one.name != "proxy"]
+
+
+def slow_trainers() -> list[Choice]:
+    """No slow trainer, or the one that tithe has; others can be written out.
+
+    >>> [one.name for one in slow_trainers()]
+    ['none', 'finetune']
+    """
+    none = Choice(NONE, "The trainer above learns alone.")
+    return [none, *(one for one in _of("trainers") if one.name == "finetune")]
 
 
 def starts() -> list[Choice]:

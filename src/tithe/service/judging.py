@@ -33,8 +33,12 @@ class Judge:
     def outlook(
         self, snapshot: Snapshot, task: Task, settings: Settings, *, open_items: int, serving: int | None
     ) -> dict[str, Any]:
-        """`tithe.loop.outlook` of a project, as JSON."""
-        versions = self._known(snapshot, task)
+        """`tithe.loop.outlook` of a project, as JSON: of the fast models, or of the slow ones where one of them serves.
+
+        The two lie on different curves; a step from one to the other would be told as what labels bring.
+        """
+        slow = {one.version for one in self._versions.all() if one.slow}
+        versions = [one for one in self._known(snapshot, task) if (one.number in slow) == (serving in slow)]
         # The cost of spans is in tokens, and the budget of a project in labels.
         budget = [Budget(settings.budget)] if settings.budget and task.name != "spans" else []
         found = outlooks.outlook(
@@ -54,7 +58,6 @@ class Judge:
         known = {one.number: one for one in self._known(snapshot, task)}
         labels = {one: label for one, label in truths(snapshot).items() if label is not None}
         saved, every = set(self._versions.saved()), self._versions.all()
-        latest = every[-1].version if every else None
         return [
             {
                 "version": one.version,
@@ -64,9 +67,11 @@ class Judge:
                 "at": one.at,
                 "fit_s": one.fit_s,
                 "recipe": dict(one.recipe),
+                "trainer": one.recipe["trainer"],
+                "slow": one.slow,
                 "audit": _judged(task, labels, known[one.version]),
                 "on_disk": one.version in saved,
-                "serving": one.version == (latest if serving is None else serving),
+                "serving": one.version == serving,
             }
             for one in reversed(every)
         ]

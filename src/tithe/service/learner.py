@@ -10,6 +10,8 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import numpy as np
 
 from tithe.data.files import replacing_text
 from tithe.data.ids import hashed_ids
-from tithe.errors import ConfigError, TitheError
-from tithe.loop.propose import propose
+from tithe.errors import CacheError, ConfigError, TitheError
+from tithe.log import Learning, Snapshot
+from tithe.loop.propose import in_force, propose
 from tithe.loop.record import asked_scores, spent
 from tithe.loop.workshop import Workshop
 from tithe.models import Model
@@ -49,6 +52,7 @@ class Learner:
         self.versions = Versions(folder / "models")
         self.guesses = folder / "guesses"
         self.workshop = Workshop(ViewStore(cache), tell=told)
+        self.workshop.shelf = self._on_disk
         self._latest: tuple[int, Model] | None = None
         self._older: tuple[int, Model] | None = None
         self._trying: tuple[int, Model, ViewStore] | None = None
@@ -69,12 +73,13 @@ class Learner:
             "cold": found.cold,
             "version": None,
             "suggestions": {},
+            "slow": found.slow,
         }
         if found.model is None:
             return said
         items = found.pool.items
         if self._latest is None or self._latest[1].fingerprint != found.model.fingerprint:
-            self._latest, self._unsaved = (self._number_of(found.model, snapshot.position), found.model), True
+            self._latest, self._unsaved = (self._number_of(found.model, snapshot), found.model), True
         said["version"] = Version(
             self._latest[0],
             found.model.fingerprint,
@@ -84,22 +89,32 @@ class Learner:
             recipe_out(settings.recipe),
             settings.seed,
             found.fit_s,
-            _named(found.model, items, sorted(snapshot.audit)),
+            named(found.model, items, sorted(snapshot.audit)),
         ).json()
-        serving = found.model if settings.serving is None else self.model(settings.serving)
-        said["suggestions"] = _named(serving, items, [*found.selection.ids, *beside])
+        serving = found.serving if settings.serving is None else self.model(settings.serving)
+        assert serving is not None  # there is a model
+        said["suggestions"] = named(serving, items, [*found.selection.ids, *beside])
         return said
 
-    def _number_of(self, model: Model, position: int) -> int:
-        """The version that a model is: the last one again, where a process before this one fitted the same."""
-        last = next(reversed(self.versions.all()), None)
-        return last.version if last is not None and last.fingerprint == model.fingerprint else position
+    def _number_of(self, model: Model, snapshot: Snapshot) -> int:
+        """The version that a model is: the last one again, where a process before this one fitted the same.
+
+        The position at which a slow model began is the number of that one; the fast one is that of a position before.
+        """
+        last = next((one for one in reversed(self.versions.all()) if not one.slow), None)
+        if last is not None and last.fingerprint == model.fingerprint:
+            return last.version
+        begun = snapshot.begun is not None and snapshot.begun.at.position == snapshot.position
+        return snapshot.position - begun
 
     def model(self, version: int | None) -> Model:
-        """The model of a version (None: the latest), from memory, from the disk, or fitted again from the log.
+        """The model of a version (None: the one that asks), from memory, from the disk, or fitted again from the log.
 
         Raises ConfigError where there is no such version, or no model yet.
         """
+        slow = self._slow()
+        if slow is not None and version in (None, slow.at.position):
+            return self.workshop.slow(slow, partial(self._again, slow.at.position))
         if self._latest is None and version is None:
             self.round(0)
         for known in (self._latest, self._older):
@@ -114,11 +129,24 @@ class Learner:
         self._older = (version, model)
         return model
 
+    def _slow(self) -> Learning | None:
+        """The slow model that asks now."""
+        return in_force(self.project.snapshot(), Settings.of(self.project.settings()).recipe)
+
+    def _on_disk(self, one: Learning) -> Model | None:
+        """A slow model as its own process has saved it, in place of a fit."""
+        folder = self.versions.model(one.at.position)
+        try:
+            return load_model(folder, store=self.workshop.store) if folder.is_dir() else None
+        except CacheError as error:
+            log.warning("version=%d is fitted again: %s", one.at.position, error)
+            return None
+
     def _again(self, version: int) -> Model:
         about = next((one for one in self.versions.all() if one.version == version), None)
         if about is None:
             raise ConfigError(f"there is no version {version} of the model; the page of models lists those that are")
-        recipe, before = recipe_in(about.recipe), self.project.snapshot(at=version)
+        recipe, before = replace(recipe_in(about.recipe), slow=None), self.project.snapshot(at=version)
         found = propose(before, recipe, seed=about.seed, workshop=self.workshop)
         if found.model is None:
             raise ConfigError(f"version {version} of the model cannot be made again: {found.cold}")
@@ -146,6 +174,8 @@ class Learner:
     def _number(self, version: int | None) -> int:
         if version is None:
             self.model(None)
+            if (slow := self._slow()) is not None:
+                return slow.at.position
             assert self._latest is not None  # else there is no model, and `model` has said so
             return self._latest[0]
         return version
@@ -206,7 +236,9 @@ class Learner:
         try:
             if not self.versions.model(version).exists():
                 model.save(self.versions.model(version))
-            keep = {*self.versions.saved()[-KEPT:], Settings.of(self.project.settings()).serving}
+            snapshot = self.project.snapshot()
+            asking = {one.at.position for one in (snapshot.begun, snapshot.slow) if one is not None}
+            keep = {*self.versions.saved()[-KEPT:], Settings.of(self.project.settings()).serving, *asking}
             for old in set(self.versions.saved()) - keep:
                 shutil.rmtree(self.versions.model(old), ignore_errors=True)
         except TitheError as error:  # a full disk must not end the learning: the version can be fitted again
@@ -222,7 +254,7 @@ def guesses(model: Model, items: Items) -> list[Guess]:
     return [(label_out(one), round(float(p), 4)) for one, p in zip(model.decide(output), sure, strict=True)]
 
 
-def _named(model: Model, items: Items, ids: Sequence[str]) -> dict[str, Guess]:
+def named(model: Model, items: Items, ids: Sequence[str]) -> dict[str, Guess]:
     """Guesses by id, of those of the ids that are among the items."""
     rows = {one: row for row, one in enumerate(items.ids)}
     known = [one for one in dict.fromkeys(ids) if one in rows]

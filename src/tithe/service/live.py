@@ -98,6 +98,7 @@ class Live:
             "detail": background.detail if state != "idle" else "",
             "progress": background.progress if state != "idle" else None,
             "embedded": sum(map(len, stages)),
+            "slow": background.slow.status(snapshot),
             "queue": 0 if self.desk.queue is None else len(self.desk.queue.ids),
             "reason": "" if self.desk.queue is None else self.desk.queue.cold or self.desk.queue.reason,
             "trouble": {"at": troubles[0]["at"], "text": troubles[0]["error"]} if troubles else None,
@@ -163,6 +164,8 @@ class Live:
         elif (new.trainer, new.seed) != (old.trainer, old.seed):
             # A version is the position it was fitted at: another model of the same answers needs another position.
             self.project.append(Declared(snapshot.task, snapshot.declared))
+        if (new.slow, new.trainer, new.start) != (old.slow, old.trainer, old.start):
+            self.background.slow.changed()
         if new.recipe != old.recipe or new.serving != old.serving or new.seed != old.seed:
             self.background.want_stage()
             self.background.want_round()
@@ -195,6 +198,7 @@ class Live:
         self.project.append(event)
         self.desk.settings_changed()
         self.background.want_round()
+        self.background.slow.want()
         self.bell.ring()
         return list(self.desk.snapshot().declared)
 
@@ -265,8 +269,15 @@ class Live:
         return said
 
     def serve(self, version: int | None) -> dict[str, Any]:
-        """Lets suggestions and predictions come from this version; None: from the latest again."""
+        """Lets suggestions and predictions come from this version; None: from the one that asks again."""
         return self.configure({"serving": version})
+
+    def serving(self) -> int | None:
+        """The version that suggestions and predictions come from: as chosen, else the one that asks."""
+        if self.desk.settings.serving is not None:
+            return self.desk.settings.serving
+        slow, latest = self.background.slow.position_in_force(), self.background.latest
+        return slow if slow is not None or latest is None else latest.version
 
     @cached_property
     def judge(self) -> Judge:
@@ -278,7 +289,7 @@ class Live:
     def models(self) -> list[dict[str, Any]]:
         """All versions with their scores on asked and on audit items, the newest first."""
         snapshot = self.desk.snapshot()
-        return self.judge.models(snapshot, self.desk.task(snapshot), self.desk.settings.serving)
+        return self.judge.models(snapshot, self.desk.task(snapshot), self.serving())
 
     def compare(self, a: int, b: int) -> dict[str, Any]:
         """Two versions on the same audit items; see `Judge.compare`."""
@@ -289,7 +300,7 @@ class Live:
         """How good it is, and whether to go on: `tithe.loop.outlook`, with what was answered so far."""
         snapshot, settings = self.desk.snapshot(), self.desk.settings
         task, left = self.desk.task(snapshot), self.desk.left(snapshot)
-        found = self.judge.outlook(snapshot, task, settings, open_items=left, serving=settings.serving)
+        found = self.judge.outlook(snapshot, task, settings, open_items=left, serving=self.serving())
         given = [answer for by in snapshot.answers.values() for answer in by.values()]
         counts = Counter(name for label in snapshot.labels.values() for name in names_in(label))
         return found | {

@@ -15,7 +15,10 @@ from tithe.service.versions import Guess
 
 @dataclass(frozen=True)
 class Queue:
-    """A proposal: the best questions in order, and all that it takes to make it again (`tithe.loop.replay`)."""
+    """A proposal: the best questions in order, and all that it takes to make it again (`tithe.loop.replay`).
+
+    `slow` is the version that asks, where it is a slow one.
+    """
 
     position: int
     n: int
@@ -25,6 +28,7 @@ class Queue:
     reason: str = ""
     cold: str = ""
     suggestions: Mapping[str, Guess] = field(default_factory=dict)
+    slow: int | None = None
 
     def asked(self, item: str) -> Asked:
         """The event that one of these items was shown."""
@@ -37,13 +41,14 @@ class Queue:
             start=self.recipe["start"],
             trainer=self.recipe["trainer"],
             initial=self.recipe["initial"],
+            slow=self.recipe.get("slow", ""),
         )
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Queue:
         """From what the learner or `save` wrote."""
         names = ("position", "n", "seed", "recipe", "reason", "cold", "suggestions")
-        return cls(ids=tuple(said["ids"]), **{name: said[name] for name in names})
+        return cls(ids=tuple(said["ids"]), slow=said.get("slow"), **{name: said[name] for name in names})
 
     def save(self, path: Path) -> None:
         """Keeps it for the next start of the server."""

@@ -10,6 +10,7 @@ from typing import Any
 from tithe.errors import ConfigError, TitheError, near
 from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
 from tithe.models.starts import DEFAULT_START, makers
+from tithe.registry import name_of
 from tithe.service.guidelines import LONGEST
 from tithe.tasks import Task
 
@@ -19,6 +20,10 @@ RESERVED = frozenset(
 """Keys that mean something on the labelling page and can be no label's."""
 
 
+NONE = "none"
+"""What the setting `slow` says where there is no slow trainer."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a project learns and how its page behaves.
@@ -26,7 +31,8 @@ class Settings:
     `threshold` hides suggestions of less confidence; `diversity` is the share of each batch that k-center chooses
     beside the strategy; `audit` the share of the questions that are audit items; `budget` the labels after which no
     question comes; `slots` how many people answer each item; `per_label_s` the seconds that a label is taken to cost
-    (None: as measured); `serving` a version that suggestions come from in place of the latest.
+    (None: as measured); `serving` a version that suggestions come from in place of the latest. `slow` is the trainer
+    that learns beside `trainer` and asks once it is better, or "none".
     """
 
     strategy: str = "auto"
@@ -46,6 +52,7 @@ class Settings:
     slots: int = 1
     per_label_s: float | None = None
     serving: int | None = None
+    slow: str = NONE
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Settings:
@@ -74,7 +81,7 @@ class Settings:
             strategy = f"mix({self.strategy}={1 - self.diversity:g}, k_center={self.diversity:g})"
         if self.diversity == 1:
             strategy = "k_center"
-        return Recipe(self.start, self.trainer, strategy, self.initial)
+        return Recipe(self.start, self.trainer, strategy, self.initial, slow=None if self.slow == NONE else self.slow)
 
     def json(self) -> dict[str, Any]:
         """All of them, as JSON."""
@@ -89,6 +96,8 @@ class Settings:
                     f"{self.strategy!r} is written out, and cannot be mixed with diversity as well; "
                     f"set diversity to 0, or write all of it as mix(...)"
                 )
+            if name in ("strategy", "diversity", "trainer", "slow"):
+                self._check_speeds(task)
             if name in ("strategy", "diversity", "initial", "trainer", "start"):
                 check_task(strategy_of(self.recipe.strategy), task.name, f"the strategy {self.recipe.strategy!r}")
                 check_task(strategy_of(self.initial), task.name, f"the strategy {self.initial!r}")
@@ -96,6 +105,24 @@ class Settings:
                 makers(self.start)
         except TitheError as error:
             raise ConfigError(f"{name}: {error}") from None
+
+    def _check_speeds(self, task: Task) -> None:
+        """Raises ConfigError where the slow trainer is none, or gives no view that the strategy reads."""
+        recipe = self.recipe
+        for name in (self.trainer, self.slow):
+            if name_of(name) == "proxy":
+                raise ConfigError("a proxy is for simulations; here, name its fast trainer and its slow one")
+        if recipe.slow is None:
+            return
+        if recipe.slow == recipe.trainer:
+            raise ConfigError(f"{recipe.slow!r} is the fast trainer already; name another one, or {NONE}")
+        fast, slow = trainer_of(recipe.trainer, task), trainer_of(recipe.slow, task)
+        lost = strategy_of(recipe.strategy).needs & fast.provides - slow.provides
+        if lost:
+            raise ConfigError(
+                f"the strategy {recipe.strategy!r} reads the view {', '.join(sorted(lost))}, which models of "
+                f"{recipe.slow!r} do not give; choose another strategy, or another slow trainer"
+            )
 
 
 def _check(name: str, value: object) -> None:
@@ -123,6 +150,7 @@ _FLAG = (lambda value: isinstance(value, bool), "true or false")
 _FORMS: dict[str, Any] = {
     "strategy": _NAME,
     "trainer": _NAME,
+    "slow": _NAME,
     "start": _NAME,
     "initial": _NAME,
     "suggestions": _FLAG,

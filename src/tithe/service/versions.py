@@ -26,7 +26,7 @@ class Version:
     """A fitted model: its number is the position of the log that it was fitted at.
 
     `scores` are on asked items, by cross-validation. `audit` has its guesses on the audit items, so that answers which
-    come later can judge it too.
+    come later can judge it too. `slow` tells the models of the slow trainer from those of the fast one.
     """
 
     version: int
@@ -39,6 +39,7 @@ class Version:
     fit_s: float
     audit: Mapping[str, Guess]
     at: float = 0.0
+    slow: bool = False
 
     @property
     def score(self) -> float | None:
@@ -63,12 +64,14 @@ def recipe_out(recipe: Recipe) -> dict[str, str]:
         "trainer": str(recipe.trainer),
         "strategy": str(recipe.strategy),
         "initial": str(recipe.initial_strategy),
+        "slow": str(recipe.slow or ""),
     }
 
 
 def recipe_in(said: Mapping[str, str]) -> Recipe:
     """The recipe that `recipe_out` wrote."""
-    return Recipe(said["start"], said["trainer"], said["strategy"], said["initial"])
+    slow = said.get("slow") or None  # versions of before have no word of it
+    return Recipe(said["start"], said["trainer"], said["strategy"], said["initial"], slow=slow)
 
 
 class Versions:

@@ -198,6 +198,20 @@ class TroubleOut(_Out):
     text: str
 
 
+class SlowOut(_Out):
+    """The slow model beside the fast one. `asking`: the questions that come now are its own."""
+
+    trainer: str
+    state: Literal["waiting", "learning", "reading"]
+    detail: str
+    progress: tuple[int, int] | None
+    asking: bool
+    version: int | None
+    labels: int | None
+    compared: dict[str, Any] | None = Field(description="The last comparison: answers held, and what each has right.")
+    words: str
+
+
 class StatusOut(_Out):
     """What the service is doing now."""
 
@@ -212,6 +226,7 @@ class StatusOut(_Out):
     progress: tuple[int, int] | None
     embedded: int
     queue: int
+    slow: SlowOut | None
     trouble: TroubleOut | None
     advice: str | None = None
 
@@ -234,6 +249,8 @@ class ModelOut(_Out):
     audit: dict[str, Any] | None
     on_disk: bool
     serving: bool
+    trainer: str
+    slow: bool
 
 
 class ComparedOut(_Out):

@@ -32,8 +32,10 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
         "older": [_shown(one) for one in found[_NEWEST:]],
         "pinned": status["serving"] != "latest",
         "serving_words": serving_words(found, status["serving"]),
+        "speeds": status["slow"]["words"] if status["slow"] else "",
         "choices": [
-            {"version": one["version"], "words": f"{one['version']} ({one['labels']:,} labels)"} for one in found
+            {"version": one["version"], "words": f"{one['version']} ({one['labels']:,} labels, {one['trainer']})"}
+            for one in found
         ],
         "a": int(a) if a.isdecimal() else (choices[-1] if choices else None),
         "b": int(b) if b.isdecimal() else (choices[0] if choices else None),
@@ -54,10 +56,15 @@ def serving_words(models: Sequence[Mapping[str, Any]], serving: Any) -> str:
 
     >>> serving_words([{"version": 40, "serving": True}], "latest")
     'Version 40 serves: always the latest one.'
+    >>> serving_words([{"version": 40, "serving": False}, {"version": 31, "serving": True, "slow": True}], "latest")
+    'Version 31 serves: the slow model, as it is the better one.'
     """
-    now = next((one["version"] for one in models if one["serving"]), None)
-    if now is None:
+    found = next((one for one in models if one["serving"]), None)
+    if found is None:
         return "No model serves yet."
+    now = found["version"]
+    if serving == "latest" and found.get("slow"):
+        return f"Version {now} serves: the slow model, as it is the better one."
     if serving == "latest":
         return f"Version {now} serves: always the latest one."
     return f"Version {now} serves, because somebody chose it; newer ones are fitted, and wait."
@@ -81,7 +88,9 @@ def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
             "n": f"{audit['n']:,}",
         },
         "when": when(one["at"]),
-        "made_by": f"{one['recipe']['trainer']} on {one['recipe']['start']}, in {one['fit_s']:.1f} s",
+        "trainer": one["trainer"],
+        "slow": one["slow"],
+        "made_by": f"on {one['recipe']['start']}, in {one['fit_s']:.1f} s",
         "serving": one["serving"],
         "on_disk": one["on_disk"],
     }

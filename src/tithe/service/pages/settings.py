@@ -40,6 +40,7 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
         "strategies": choices.strategies(task),
         "first_strategies": choices.first_strategies(task),
         "trainers": choices.trainers(),
+        "slow_trainers": choices.slow_trainers(),
         "starts": choices.starts(),
         "colours": {name: colour_of(name, labels) for name in labels},
         "longest": guidelines.LONGEST,

@@ -23,10 +23,10 @@ def more(live: Live, request: Request) -> Mapping[str, Any]:
 def still_works(status: Mapping[str, Any]) -> list[str]:
     """What a person can go on doing, in sentences.
 
-    >>> still_works({"model": None, "queue": 3})[1]
+    >>> still_works({"model": None, "slow": None})[1]
     'No model has been fitted yet, so there are no suggestions; items are asked as the first strategy says.'
     """
-    model = status["model"]
+    model, slow = status["model"], status["slow"]
     served = (
         f"The model of {model['labels']:,} labels (version {model['version']}) goes on suggesting."
         if model
@@ -36,6 +36,11 @@ def still_works(status: Mapping[str, Any]) -> list[str]:
         "Labelling: every answer is saved, as ever.",
         served,
         "The next training is tried after the next answers.",
+        *(
+            ["A slow model that failed is tried again at a quarter more labels, or with other settings."]
+            if slow and slow["state"] == "waiting"
+            else []
+        ),
         "Search, history and export need no training at all.",
     ]
 

@@ -173,10 +173,12 @@ const fresh = () => outbox.waiting.filter((one) => one.kind === "answer" && one.
 
 function told(now) {
   const newModel = status !== null && now.model?.version !== status.model?.version;
+  const swapped = status?.slow && now.slow && now.slow.asking !== status.slow.asking;
   const calm = status !== null && performance.now() - told.last < LOOK_MS;
   status = now;
   drawStatus(now, task, fresh());
-  if (newModel && begun) queue.refresh();
+  if (swapped) tell(now.slow.words);
+  if ((newModel || swapped) && begun) queue.refresh();
   else if (begun && desk.item === null && !calm) queue.fill();
   told.last = performance.now();
 }

@@ -32,6 +32,13 @@ export function sentence(status, task) {
   return parts.join(" · ");
 }
 
+/** Which of the two models asks, what they came to, and how far the slow one is; empty where there is only one. */
+export function speeds({ slow }) {
+  if (!slow) return "";
+  const far = slow.progress ? ` ${slow.detail}: ${number(slow.progress[0])} of ${number(slow.progress[1])}.` : "";
+  return slow.words + far;
+}
+
 /** Draws the status into the footer and the count above the card. */
 export function drawStatus(status, task, waiting) {
   const at = (id) => document.getElementById(id);
@@ -40,6 +47,8 @@ export function drawStatus(status, task, waiting) {
   const bar = at("doing-progress");
   bar.hidden = !(status.state === "embedding" && status.progress);
   if (!bar.hidden) [bar.value, bar.max] = [status.progress[0], Math.max(status.progress[1], 1)];
+  at("speeds").textContent = speeds(status);
+  at("speeds").hidden = !status.slow;
   at("trouble").hidden = !status.trouble;
   at("advice").textContent = status.advice ?? "";
   at("advice").hidden = !status.advice;
