@@ -22,6 +22,7 @@ from tithe import Choice, Items, Pool, registry
 from tithe.data import write_rows
 from tithe.data.example import path
 from tithe.data.reading import read_items
+from tithe.rng import stream
 from tithe.types import Label
 
 
@@ -68,6 +69,55 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
         write_rows(folder / f"{name}.csv", columns)
         parts.append(read_items(folder / f"{name}.csv"))
     return Example(folder / "train.csv", folder / "test.csv", *parts)
+
+
+CYCLES = {"cats": [f"cat{n}" for n in range(10)], "dogs": [f"dog{n}" for n in range(10)]}
+
+
+@pytest.fixture(scope="session")
+def cyclic() -> Items:
+    """240 different short texts with labels; in each, words follow one another around a circle, so that every word
+    can be told from its neighbours.
+    """
+    rng = stream(3, "cyclic")
+    found: dict[str, str] = {}
+    while len(found) < 240:
+        label = ("cats", "dogs")[rng.integers(2)]
+        circle, begin, length = CYCLES[label], int(rng.integers(10)), int(rng.integers(4, 12))
+        words = [circle[(begin + at) % 10] for at in range(length)]
+        words.insert(int(rng.integers(length)), f"n{rng.integers(10)}")
+        found[" ".join(words)] = label
+    return Items([f"t{n}" for n in range(240)], list(found), list(found.values()))
+
+
+@pytest.fixture(scope="session")
+def tiny_start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes a folder with a BERT of two layers that knows the words of `cyclic`; weights are drawn by a seed."""
+
+    def make(width: int = 32, *, masked_head: bool = False, mask_token: bool = True, **changes: object) -> str:
+        import torch
+        from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast
+
+        folder = tmp_path_factory.mktemp("tiny-start")
+        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        words = [*special, *CYCLES["cats"], *CYCLES["dogs"], *(f"n{n}" for n in range(10))]
+        (folder / "vocab.txt").write_text("\n".join(words))
+        tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=32)
+        if not mask_token:
+            tokenizer.mask_token = None
+        tokenizer.save_pretrained(folder)
+        sizes: dict[str, object] = {"vocab_size": len(words), "num_hidden_layers": 2, "num_attention_heads": 2}
+        config = BertConfig(hidden_size=width, intermediate_size=64, max_position_embeddings=32, **(sizes | changes))
+        model = (BertForMaskedLM if masked_head else BertModel)(config)
+        rng = stream(5, "tiny")
+        with torch.no_grad():
+            for one in model.parameters():
+                if one.ndim > 1:
+                    one.copy_(torch.as_tensor(rng.normal(0, 0.1, tuple(one.shape)).astype(np.float32)))
+        model.save_pretrained(folder)
+        return str(folder)
+
+    return make
 
 
 @pytest.fixture

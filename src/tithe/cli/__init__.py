@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tithe.cli import demo, label, models, plugins, profile, rank, replay, simulate, starts, store, transfer
+from tithe.cli import adapt, demo, label, models, plugins, profile, rank, replay, simulate, starts, store, transfer
 from tithe.errors import TitheError
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, label, simulate, rank, starts, models, profile, store, transfer, replay, plugins):
+for module in (demo, label, simulate, rank, starts, models, adapt, profile, store, transfer, replay, plugins):
     module.add_to(app)
 
 

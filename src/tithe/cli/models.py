@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tithe.cli.options import Cache
-from tithe.errors import ConfigError
+from tithe.errors import ConfigError, LabelError
 
 if TYPE_CHECKING:
     from tithe.models import Model, Tell
@@ -40,6 +40,9 @@ def train(
     ] = "",
     start: Annotated[str, typer.Option(help="The start.")] = "minilm+lexical",
     embeddings: Own = None,
+    save_start: Annotated[
+        Path | None, typer.Option(help="Also a new folder for the trained encoder, a start for other tasks (finetune).")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 0,
     cache: Cache = None,
 ) -> None:
@@ -57,7 +60,9 @@ def train(
     from tithe.loop.propose import trainer_of
     from tithe.loop.training import guess
     from tithe.loop.training import train as train_model
+    from tithe.models import start_folder
     from tithe.models.given import given_start
+    from tithe.models.saving import check_free
     from tithe.models.starts import makers
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
@@ -66,11 +71,15 @@ def train(
     for line in items.notes:
         note(f"{file}: {line}")
     declared = declared_task(task, items, tuple(registry.split_list(labels)) or None)
-    trainer_of(trainer, declared)
+    made = trainer_of(trainer, declared)
     if not embeddings:
         makers(start)
-    if out.exists():  # told now, not after the work, but after what is wrong with the options
-        raise ConfigError(f"{out} exists already; give a new folder for the model, or remove that one")
+    if save_start:
+        if prior:
+            raise ConfigError("--prior trains nothing, so there is no encoder to save; leave --save-start out")
+        start_folder.check_tunes(made, trainer)
+        check_free(save_start, "the start")
+    check_free(out, "the model")  # told now, not after the work, but after what is wrong with the options
     with progress() as tell:
         store = ViewStore(cache or default_root())
         source = given_start(items, embeddings) if embeddings else start
@@ -79,6 +88,9 @@ def train(
     model.save(out)
     said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
     typer.echo(f"model of {said}: {out}")
+    if save_start:
+        start_folder.save_start(model, save_start)
+        typer.echo(f"its encoder, as a start: {save_start}")
 
 
 def predict(
@@ -121,6 +133,10 @@ def evaluate(
     file: Annotated[Path, typer.Argument(help="A file of texts with labels.")],
     text: Text = None,
     label: LabelColumn = None,
+    start: Annotated[
+        str | None, typer.Option(help="Another start for the head of a fine-tuned model; nothing is trained.")
+    ] = None,
+    names: Annotated[str, typer.Option(help="What labels of the model are called in the file: old=new,b=c.")] = "",
     embeddings: Own = None,
     cache: Cache = None,
 ) -> None:
@@ -133,14 +149,28 @@ def evaluate(
     from tithe.cli.show import note, progress
     from tithe.data.reading import read_items
     from tithe.models.saving import read_record
+    from tithe.models.starts import prepare_start
+    from tithe.models.transplant import renamed, transplant
     from tithe.types import names_in
+    from tithe.views import ViewStore, default_root
 
     with progress() as tell:
         items = read_items(file, task=read_record(folder)["task"], text=text, label=label, require_label=True)
         model = _loaded(folder, items, embeddings, cache, tell)
+        if start:
+            prepared = prepare_start(start, items, store=ViewStore(cache or default_root()), tell=tell)
+            model = transplant(model, prepared)
+        if names:
+            model = renamed(model, _pairs(names))
+        truth = [one for one in items.gold or () if one is not None]
+        said = {name for one in truth for name in names_in(one)}
+        undeclared = sorted(said - set(model.task.labels))
+        if said and not said & set(model.task.labels):
+            raise LabelError(
+                f"the model has none of the labels of {file} ({', '.join(undeclared)}); it has "
+                f"{', '.join(model.task.labels)}: say which is which with --names old=new"
+            )
         proba = model.view("proba", items)
-    truth = [one for one in items.gold or () if one is not None]
-    undeclared = sorted({name for one in truth for name in names_in(one)} - set(model.task.labels))
     if undeclared:
         note(f"{file} has labels that the model does not know ({', '.join(undeclared)}); they count as wrong")
     scores = {
@@ -148,6 +178,16 @@ def evaluate(
         for name, value in model.task.score(truth, proba, model.decide(proba)).items()
     }
     typer.echo(json.dumps({"items": len(items), **scores}, indent=1))
+
+
+def _pairs(names: str) -> dict[str, str]:
+    """old=new,b=c as a mapping. Raises ConfigError for a part without one `=`."""
+    parts = [part.split("=") for part in names.split(",")]
+    if any(len(part) != 2 or not all(map(str.strip, part)) for part in parts):
+        raise ConfigError(
+            f"cannot read --names {names!r}: write old=new,b=c, each a label of the model and of the file"
+        )
+    return {old.strip(): new.strip() for old, new in parts}
 
 
 def _loaded(folder: Path, items: Items, embeddings: Path | None, cache: Path | None, tell: Tell) -> Model:

@@ -117,6 +117,16 @@ class FinetuneModel:
             state.update(self.arrays[name].tobytes())
         return state.hexdigest()
 
+    @property
+    def encoder(self) -> Any:
+        """The trained encoder, a module of transformers; not to be changed."""
+        return self._module.encoder
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The arrays of the head alone."""
+        return {name: array for name, array in self.arrays.items() if name.startswith("head.")}
+
     def view(self, name: View, items: Items) -> Any:
         """`proba` (n, C), for spans ragged rows of (t, C) with places; `embeddings` (n, d) of length 1; `committee`.
 

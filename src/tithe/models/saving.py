@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,38 @@ if TYPE_CHECKING:
     from tithe.views import ViewStore
 
 _FORMAT = 1
+
+
+@contextmanager
+def new_folder(into: Path, what: str) -> Iterator[Path]:
+    """A folder to write into that takes the name `into` once all of it is there; after a failure nothing is left.
+
+    Raises ConfigError where `into` exists already, CacheError where the disk is full. `what` is told: "the model".
+    """
+    from safetensors import SafetensorError
+
+    into = Path(into)
+    check_free(into, what)
+    partial = into.with_name(f".{into.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        partial.rename(into)
+    except (OSError, SafetensorError) as error:  # safetensors does not say "disk full" as an OSError
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, TitheError):
+            raise
+        raise CacheError(f"cannot write {what} to {into} ({error}); make room, or give another folder") from None
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def check_free(into: Path, what: str) -> None:
+    """Raises ConfigError where this folder exists already: told before the work, not after it."""
+    if into.exists():
+        raise ConfigError(f"{into} exists already; give a new folder for {what}, or remove that one")
 
 
 def write_model(
@@ -35,16 +69,9 @@ def write_model(
     Raises ConfigError where `into` exists already, CacheError where the disk is full.
     """
     import numpy as np
-    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    into = Path(into)
-    if into.exists():
-        raise ConfigError(f"{into} exists already; give a new folder for the model, or remove that one")
-    partial = into.with_name(f".{into.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with new_folder(into, "the model") as partial:
         saved_start = start.save(partial)
         # safetensors writes the memory as it lies, columns first where an array has them so
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial / "model.safetensors")
@@ -60,15 +87,6 @@ def write_model(
             **facts,
         }
         (partial / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
-        partial.rename(into)
-    except (OSError, SafetensorError) as error:  # safetensors does not say "disk full" as an OSError
-        shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, TitheError):
-            raise
-        raise CacheError(f"cannot write the model to {into} ({error}); make room, or give another folder") from None
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def load_model(

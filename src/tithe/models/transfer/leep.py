@@ -13,10 +13,12 @@ import numpy as np
 
 from tithe.errors import DataError
 from tithe.models.encoder import loaded
+from tithe.models.start_folder import has_head, head_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tithe.models.finetune_model import FinetuneModel
     from tithe.types import Floats, Items
 
 _BATCH = 32
@@ -54,9 +56,12 @@ def leep(source: NDArray[Any], targets: NDArray[Any]) -> float:
 def head_classes(source: str | Path) -> tuple[str, ...]:
     """The classes of the classification head that a folder of weights has; empty where it has none.
 
-    A head counts where the folder's config names an architecture "...ForSequenceClassification" and several classes.
+    A head counts where the folder's config names an architecture "...ForSequenceClassification" and several classes,
+    or where `tithe train --save-start` kept that of a choice.
     A name that is no folder here has none: reading its config could mean fetching it.
     """
+    if own := _kept(source):
+        return own.task.labels
     path = Path(source) / "config.json"
     if not path.is_file():
         return ()
@@ -78,6 +83,9 @@ def head_probabilities(source: str | Path, items: Items) -> Floats:
     """
     import torch
 
+    if own := _kept(source):
+        found: Floats = own.view("proba", items)
+        return found
     tokenizer, model = loaded(str(source), "classifier")
     most = int(min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0) or 512, 512))
     parts = []
@@ -87,3 +95,9 @@ def head_probabilities(source: str | Path, items: Items) -> Floats:
             batch = tokenizer(texts, padding=True, truncation=True, max_length=most, return_tensors="pt")
             parts.append(torch.softmax(model(**batch).logits.float(), dim=1))
     return np.asarray(torch.cat(parts).numpy(), np.float32)
+
+
+def _kept(source: str | Path) -> FinetuneModel | None:
+    """The model that a start of tithe's own was trained as, where it was a choice."""
+    model = head_of(source) if has_head(source) else None
+    return model if model is not None and model.task.name == "choice" else None

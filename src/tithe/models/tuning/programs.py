@@ -7,6 +7,7 @@ architecture that transformers knows; `tithe.models.tuning.stacked.Stack` is man
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -177,18 +178,19 @@ def rates(
     ]
 
 
-class Single:
-    """One model of any architecture. `module` is trained in place."""
+class Alone(ABC):
+    """What programs of a single model share. `module` is trained in place; its part `encoder` has rates by depth."""
 
     size = 1
+    module: nn.Module
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.moment = Moment(problem.seed)
-        sites = install(problem.encoder, problem.dropout, self.moment)
-        freeze(problem.encoder, problem.frozen)
-        self.module = Tuned(problem.encoder, problem.head, HashDropout(problem.dropout, sites, self.moment))
-        self.module.to(problem.feed.device)
+    @abstractmethod
+    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+        """See `Program`."""
+
+    @abstractmethod
+    def held_losses(self, course: Course) -> list[float] | None:
+        """See `Program`."""
 
     @property
     def trained(self) -> list[tuple[str, nn.Parameter]]:
@@ -198,7 +200,44 @@ class Single:
     def groups(self, course: Course) -> list[dict[str, Any]]:
         """See `Program`."""
         inside = [(name.removeprefix("encoder."), one) for name, one in self.trained if name.startswith("encoder.")]
-        return rates(inside, list(self.module.head.parameters()), course)
+        return rates(inside, [one for name, one in self.trained if not name.startswith("encoder.")], course)
+
+    def norms(self) -> Tensor:
+        """See `Program`."""
+        gradients = [one.grad for _, one in self.trained if one.grad is not None]
+        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+        return norm[None]
+
+    def scale(self, factors: Tensor) -> None:
+        """See `Program`."""
+        torch._foreach_mul_([one.grad for _, one in self.trained if one.grad is not None], factors[0])
+
+    def state(self, model: int) -> dict[str, Tensor]:
+        """See `Program`."""
+        return {name: one.detach().to("cpu", copy=True) for name, one in self.trained}
+
+    def load(self, model: int, state: dict[str, Tensor]) -> None:
+        """See `Program`."""
+        with torch.no_grad():
+            for name, one in self.trained:
+                one.copy_(state[name])
+
+    def leave(self, stay: Sequence[int], optimizer: torch.optim.Optimizer) -> None:  # noqa: B027  # one stays, or none
+        """See `Program`."""
+
+
+class Single(Alone):
+    """One model of any architecture, with a linear head."""
+
+    module: Tuned
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.moment = Moment(problem.seed)
+        sites = install(problem.encoder, problem.dropout, self.moment)
+        freeze(problem.encoder, problem.frozen)
+        self.module = Tuned(problem.encoder, problem.head, HashDropout(problem.dropout, sites, self.moment))
+        self.module.to(problem.feed.device)
 
     def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
         """See `Program`."""
@@ -211,16 +250,6 @@ class Single:
         loss: Tensor = problem.loss(logits, problem.targets[batch.which], problem.weights[batch.which])
         return loss[None]
 
-    def norms(self) -> Tensor:
-        """See `Program`."""
-        gradients = [one.grad for _, one in self.trained if one.grad is not None]
-        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
-        return norm[None]
-
-    def scale(self, factors: Tensor) -> None:
-        """See `Program`."""
-        torch._foreach_mul_([one.grad for _, one in self.trained if one.grad is not None], factors[0])
-
     def held_losses(self, course: Course) -> list[float] | None:
         """See `Program`."""
         held = self.problem.held
@@ -230,19 +259,6 @@ class Single:
         with torch.no_grad():
             ones = torch.ones(len(logits), device=logits.device)
             return [float(self.problem.loss(logits, held.targets, ones))]
-
-    def state(self, model: int) -> dict[str, Tensor]:
-        """See `Program`."""
-        return {name: one.detach().to("cpu", copy=True) for name, one in self.trained}
-
-    def load(self, model: int, state: dict[str, Tensor]) -> None:
-        """See `Program`."""
-        with torch.no_grad():
-            for name, one in self.trained:
-                one.copy_(state[name])
-
-    def leave(self, stay: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
-        """See `Program`."""
 
 
 def rows_at_once(longest: int, device: torch.device) -> int:
