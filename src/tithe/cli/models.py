@@ -64,6 +64,7 @@ def train(
     from tithe.models.given import given_start
     from tithe.models.saving import check_free
     from tithe.models.starts import makers
+    from tithe.models.tuning.many import leads
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
@@ -85,6 +86,8 @@ def train(
         source = given_start(items, embeddings) if embeddings else start
         how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
         model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
+    if not leads():  # another process of `accelerate launch` writes
+        return
     model.save(out)
     said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
     typer.echo(f"model of {said}: {out}")

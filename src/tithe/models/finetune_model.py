@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -36,6 +37,11 @@ def device_of(name: str) -> torch.device:
     """
     import torch
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and name == "auto":
+        from tithe.models.tuning.many import accelerator
+
+        found: torch.device = accelerator().device
+        return found
     if name == "auto":
         return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
     try:

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from tithe.models import Tell, quiet
+from tithe.models.tuning.many import Spread, processes
 from tithe.models.tuning.programs import Single
 from tithe.models.tuning.training import train
 
@@ -32,4 +33,5 @@ def run(
     gatherer = GATHERER.get()
     if gatherer is not None and checkpoint is None and problem.plain:
         return gatherer(problem, order, course, tell)
-    return train(Single(problem), [order], course, tell=tell, checkpoint=checkpoint)[0]
+    program = Spread(problem) if processes() > 1 else Single(problem)
+    return train(program, [order], course, tell=tell, checkpoint=checkpoint)[0]

@@ -239,6 +239,11 @@ class Single(Alone):
         self.module = Tuned(problem.encoder, problem.head, HashDropout(problem.dropout, sites, self.moment))
         self.module.to(problem.feed.device)
 
+    def forward(self, batch: Batch) -> Tensor:
+        """(s, K) logits of a batch."""
+        logits: Tensor = self.module(batch)
+        return logits
+
     def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
         """See `Program`."""
         self.module.train()
@@ -246,7 +251,7 @@ class Single(Alone):
         problem = self.problem
         batch = problem.feed.batch(rows[0])
         with autocast(course.precision, problem.feed.device):
-            logits = self.module(batch)
+            logits = self.forward(batch)
         loss: Tensor = problem.loss(logits, problem.targets[batch.which], problem.weights[batch.which])
         return loss[None]
 

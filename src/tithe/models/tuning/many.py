@@ -1,0 +1,76 @@
+"""One model on several GPUs: `accelerate launch --num_processes 2 -m tithe train ... --trainer finetune`.
+
+Each process takes its share of every batch, and gradients are averaged while they are computed. What is random but for
+dropout is the same in all processes; each drops units of its own, so the weights depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from tithe.errors import MissingExtraError
+from tithe.models.tuning.pieces import Batch
+from tithe.models.tuning.programs import Problem, Single
+from tithe.types import Rows
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from tithe.models.tuning.training import Course
+
+
+def processes() -> int:
+    """How many processes train together; 1 unless `accelerate launch` or `torchrun` started more."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def leads() -> bool:
+    """Whether this is the process that writes files and speaks: the only one, or the first of several."""
+    return processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def accelerator() -> Accelerator:
+    """What joins the processes. Raises MissingExtraError where accelerate is not installed."""
+    try:
+        from accelerate import Accelerator
+    except ImportError:
+        raise MissingExtraError(
+            "training on several GPUs needs accelerate; run: pip install 'tithe[multi-gpu]'"
+        ) from None
+    return Accelerator()
+
+
+class Spread(Single):
+    """A `Single` whose batches are shared out among processes; all of them come to the same weights."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self._joint = accelerator()
+        self._rank = self._joint.process_index
+        self.moment.seed = (self.moment.seed + self._rank * 0x9E3779B1) % 2**31
+        self._spread = self._joint.prepare(self.module)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(s, K) logits; the gradients of what is made of them are averaged over the processes."""
+        logits: Tensor = self._spread(batch)
+        return logits
+
+    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+        """See `Program`: the loss on this process's share, weighted so that their mean is that of all."""
+        parts = np.array_split(rows[0], processes())
+        own = parts[self._rank]
+        share = len(own) * processes() / len(rows[0])
+        return super().losses([own if len(own) else rows[0][:1]], step, course) * share
+
+    def held_losses(self, course: Course) -> list[float] | None:
+        """See `Program`; what the first process finds holds for all, so that all stop at the same step."""
+        from accelerate.utils import broadcast_object_list
+
+        found = [super().held_losses(course)]
+        broadcast_object_list(found)
+        return found[0]
