@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +65,15 @@ def fit(start, task, examples, **settings):
 def score(model, held, name):
     proba = model.view("proba", held.items)
     return model.task.score(held.labels, proba, model.decide(proba))[name]
+
+
+@pytest.mark.parametrize("name", ["setfit", "generate"])
+def test_a_server_lists_it_without_loading_torch(name):
+    code = (
+        f"import sys; from tithe import registry; registry.build('trainers', {name!r}); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_it_is_a_registered_trainer_for_choice_and_multilabel():

@@ -10,24 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import nn
 
 from tithe.errors import ConfigError
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune import Finetune, check_classes, draw, run_on, targets_of
 from tithe.models.finetune_model import device_of
-from tithe.models.generate_model import GenerateModel, exchanges_of, longest_answer, script_of
 from tithe.models.language import language_of
-from tithe.models.tuning import adapters
-from tithe.models.tuning.exchanges import AnswerLoss
 from tithe.models.tuning.orders import Shuffled
-from tithe.models.tuning.programs import Held, Problem
 from tithe.tasks import Task
 from tithe.types import Examples, Items, View
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainers and checks settings without it
     from numpy.random import Generator
+
+    from tithe.models.generate_model import GenerateModel
 
 TEMPLATE = "Label the text. Several labels are separated by ';'.\n\nText: {text}\n\nLabels:"
 
@@ -87,6 +83,8 @@ class Generate:
     @staticmethod
     def restore(task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> GenerateModel:
         """The model that `save` wrote."""
+        from tithe.models.generate_model import GenerateModel
+
         return GenerateModel.restore(task, start, arrays, facts)
 
     def fit(
@@ -107,6 +105,14 @@ class Generate:
             ConfigError: the start has no head that writes text, or labels that the tokenizer or the separator confuses.
             TrainingError: as `Finetune.fit`.
         """
+        import torch
+        from torch import nn
+
+        from tithe.models.generate_model import GenerateModel, exchanges_of, longest_answer, script_of
+        from tithe.models.tuning import adapters
+        from tithe.models.tuning.exchanges import AnswerLoss
+        from tithe.models.tuning.programs import Held, Problem
+
         if task.name not in self.tasks:
             raise ConfigError(f"the trainer 'generate' is for choice and multilabel, and the task is {task.name}")
         tuner = self._tuner()

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from torch import nn
 
 from tithe.errors import ConfigError
 from tithe.models import Model, Start, Tell, quiet
@@ -20,16 +19,16 @@ from tithe.models.finetune import Finetune, draw, run_on
 from tithe.models.finetune_model import FinetuneModel
 from tithe.models.links import link_of
 from tithe.models.rules import Rule, expected_threshold
-from tithe.models.tuning import heads
 from tithe.models.tuning.orders import Shuffled
-from tithe.models.tuning.pairs import PairLoss, Pairs
-from tithe.models.tuning.programs import Problem, Tuned, outputs
-from tithe.models.tuning.training import Course
 from tithe.tasks import Task
 from tithe.types import Examples, Items, View
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainers and checks settings without it
     from numpy.random import Generator
+
+    from tithe.models.tuning.heads import Head
+    from tithe.models.tuning.programs import Problem
+    from tithe.models.tuning.training import Course
 
 _ROUNDS = 20  # times that each item heads an alike pair, and as often another one, as in the paper
 _FEWEST_STEPS, _MOST_STEPS = 40, 300
@@ -112,6 +111,10 @@ class SetFit:
             ConfigError: a head for the other task.
             TrainingError: as `Finetune.fit`.
         """
+        from torch import nn
+
+        from tithe.models.tuning.pairs import PairLoss, Pairs
+
         head, tuner = self._head(task), self._tuner()
         train, held = tuner.split(examples, rng)
         problem = tuner.problem(task, train, held, start=start, rng=rng)
@@ -120,7 +123,7 @@ class SetFit:
         pairs = Pairs(applies, self.batch, seed=draw(rng))
         contrast = replace(problem, head=nn.Identity(), loss=PairLoss(), held=None)
         trained = run_on(contrast, pairs, self._course(len(train)), items=train.items, tell=tell)
-        kind: heads.Head = "linear"
+        kind: Head = "linear"
         if head == "differentiable":
             order = Shuffled(problem.feed.sizes, tuner.batch, seed=draw(rng))
             course = replace(tuner.course(len(train)), steps=_END_TO_END_STEPS)
@@ -141,9 +144,13 @@ class SetFit:
         rule = Rule("expected", (threshold,), least=int(applies.any(axis=1).all()))
         return replace(model, calibration=replace(model.calibration, rule=rule))
 
-    def _fitted(self, task: Task, problem: Problem, kind: heads.Head) -> dict[str, Any]:
+    def _fitted(self, task: Task, problem: Problem, kind: Head) -> dict[str, Any]:
         """The weights of a head on the embeddings of the rows that train."""
         import torch
+        from torch import nn
+
+        from tithe.models.tuning import heads
+        from tithe.models.tuning.programs import Tuned, outputs
 
         module = Tuned(problem.encoder, nn.Identity(), nn.Identity())
         states = outputs(module, problem.feed, self.precision)[1].cpu().numpy()
