@@ -144,7 +144,9 @@ class Generate:
             frozen=0,
         )
         order = Shuffled(feed.sizes, self.batch, seed=draw(rng))
-        trained = run_on(problem, order, tuner.course(count), items=train.items, tell=tell)
+        trained = run_on(
+            problem, order, tuner.course(count, 0 if held is None else len(held)), items=train.items, tell=tell
+        )
         facts |= {"steps": trained.steps, "often": _often(task, train)}
         return GenerateModel.of(task, start, trained, held, facts=facts, device=self.device)
 
