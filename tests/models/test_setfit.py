@@ -97,8 +97,8 @@ def test_pairs_bring_items_of_a_label_together(start):
 
 @pytest.mark.parametrize("head", ["logistic", "differentiable"])
 def test_a_choice_is_learned_by_each_head(start, head):
-    model = fit(start, CHOICE, choices(24), head=head)
-    assert score(model, choices(60, seed=1), "accuracy") >= 0.9
+    model = fit(start, CHOICE, choices(24), head=head, steps=80)
+    assert score(model, choices(60, seed=1), "accuracy") >= 0.8  # chance is one in three
 
 
 @pytest.mark.parametrize("head", ["ovr", "chain", "differentiable"])
