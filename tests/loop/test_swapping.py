@@ -258,6 +258,16 @@ def test_a_strategy_that_the_slow_model_cannot_serve_is_refused_before_any_work(
         propose(log_of(example).snapshot(), recipe, seed=0, n=1)
 
 
+def test_a_slow_trainer_that_the_start_has_no_view_for_fails_when_it_is_to_learn_and_stops_no_round(
+    example: Any,
+) -> None:
+    recipe = replace(RECIPE, trainer="linear", slow="finetune")
+    log = log_of(example, labelled=60)
+    assert len(propose(log.snapshot(), recipe, seed=0, n=3).selection.ids) == 3
+    with pytest.raises(NeedsError, match="the trainer needs one of the views pieces"):
+        compare(begun(log, recipe))
+
+
 def test_an_active_learner_swaps_when_it_is_told_to(example: Any) -> None:
     learner = ActiveLearner(Pool(example.pool), example.task, RECIPE)
     assert not learner.swap().held  # nothing is answered yet
