@@ -17,6 +17,7 @@ from tithe.loop.kept import KeptModel
 from tithe.loop.replay import replay
 from tithe.loop.swapping import compare, due, learned, unfinished
 from tithe.models import Model
+from tithe.tasks.choice import Choice
 from tithe.views import ViewStore
 
 POOR, GOOD = "sklearn(sklearn.dummy.DummyClassifier, strategy=prior)", "linear(members=3)"
@@ -224,6 +225,27 @@ def test_views_of_the_slow_model_are_computed_once_by_stage_and_go_on_after_a_ki
         kept.view("proba", Workshop().window(log.snapshot()))
         assert sorted(again.seen[40:]) == sorted(ids[100:])  # the new stage, and nothing of the first
     monkey.undo()
+
+
+def test_views_that_a_model_makes_in_one_go_are_made_once(tmp_path: Path) -> None:
+    items, asked = Items([f"i{n}" for n in range(5)], list("abcde")), list[str]()
+
+    class Both:
+        provides, task, fingerprint = frozenset({"proba", "embeddings", "committee"}), Choice(("a", "b")), "both"
+        last: Items | None = None
+
+        def view(self, name: str, part: Items) -> Any:
+            asked.append(name if part is not self.last else "free")
+            self.last = part
+            return np.ones((len(part), {"proba": 2, "embeddings": 3}[name]), np.float32)
+
+    model: Any = Both()
+    kept = KeptModel(model, ViewStore(tmp_path))
+    kept.keep(["proba", "embeddings", "committee"], items)
+    assert asked == ["embeddings", "free"]
+    assert kept.view("proba", items).shape == (5, 2)
+    assert kept.view("embeddings", items.take(np.array([1, 3]))).shape == (2, 3)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(
