@@ -80,10 +80,10 @@ def compare(one: Learning, *, workshop: Workshop | None = None) -> Compared:
         return none
     found = []
     for trainer in (begun.fast, begun.slow):
-        model = propose(rest, Recipe(begun.start, trainer), seed=begun.seed, workshop=workshop).model
-        if model is None:
+        fitted = propose(rest, Recipe(begun.start, trainer), seed=begun.seed, workshop=workshop)
+        if fitted.model is None or fitted.cold:
             return none
-        found.append(_scores(task_of(at), model, workshop.window(at), held))
+        found.append(_scores(task_of(at), fitted.model, workshop.window(at), held))
     fast, slow = found
     return Compared(
         at.position,
