@@ -35,7 +35,7 @@ PARTS = ("fast fit", "comparison", "slow fit", "reading")
 
 def log_of(folder: Path, labels: int, items: int, slow: str) -> Log:
     """A draw of a data set, so many of it answered, and a slow model begun."""
-    every = read_items(folder / "train.csv", task="choice", require_label=True)
+    every = read_items(folder / "train.parquet", task="choice", require_label=True)
     part = every.take(stream(0, "bench").choice(len(every), min(items, len(every)), replace=False))
     gold = [str(label) for label in part.gold or ()]
     answers = [Answered(one, label) for one, label in list(zip(part.ids, gold, strict=True))[:labels]]
@@ -68,7 +68,7 @@ def _scored(
     if save is not None:
         model.save(save)
     spent_s = resource.getrusage(resource.RUSAGE_SELF)
-    test = read_items(folder / "test.csv", task="choice", require_label=True)
+    test = read_items(folder / "test.parquet", task="choice", require_label=True)
     guesses = model.decide(model.view("proba", test))
     right = sum(one == other for one, other in zip(guesses, test.gold or (), strict=True))
     return {"test_accuracy": round(right / len(test), 4), "cpu_s": round(spent_s.ru_utime + spent_s.ru_stime, 1)}

@@ -17,6 +17,7 @@ from tithe.loop.kept import KeptModel
 from tithe.loop.replay import replay
 from tithe.loop.swapping import compare, due, learned, unfinished
 from tithe.models import Model
+from tithe.tasks.choice import Choice
 from tithe.views import ViewStore
 
 POOR, GOOD = "sklearn(sklearn.dummy.DummyClassifier, strategy=prior)", "linear(members=3)"
@@ -226,6 +227,27 @@ def test_views_of_the_slow_model_are_computed_once_by_stage_and_go_on_after_a_ki
     monkey.undo()
 
 
+def test_views_that_a_model_makes_in_one_go_are_made_once(tmp_path: Path) -> None:
+    items, asked = Items([f"i{n}" for n in range(5)], list("abcde")), list[str]()
+
+    class Both:
+        provides, task, fingerprint = frozenset({"proba", "embeddings", "committee"}), Choice(("a", "b")), "both"
+        last: Items | None = None
+
+        def view(self, name: str, part: Items) -> Any:
+            asked.append(name if part is not self.last else "free")
+            self.last = part
+            return np.ones((len(part), {"proba": 2, "embeddings": 3}[name]), np.float32)
+
+    model: Any = Both()
+    kept = KeptModel(model, ViewStore(tmp_path))
+    kept.keep(["proba", "embeddings", "committee"], items)
+    assert asked == ["embeddings", "free"]
+    assert kept.view("proba", items).shape == (5, 2)
+    assert kept.view("embeddings", items.take(np.array([1, 3]))).shape == (2, 3)
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("labelled", "before", "expected"),
     [(49, None, False), (50, None, True), (74, 60, False), (75, 60, True), (60, 10, True), (49, 10, False)],
@@ -256,6 +278,16 @@ def test_a_strategy_that_the_slow_model_cannot_serve_is_refused_before_any_work(
     recipe = replace(RECIPE, trainer="linear", slow="sklearn(GaussianNB)", strategy="bald")
     with pytest.raises(NeedsError, match="once the slow model asks, needs the view committee"):
         propose(log_of(example).snapshot(), recipe, seed=0, n=1)
+
+
+def test_a_slow_trainer_that_the_start_has_no_view_for_fails_when_it_is_to_learn_and_stops_no_round(
+    example: Any,
+) -> None:
+    recipe = replace(RECIPE, trainer="linear", slow="finetune")
+    log = log_of(example, labelled=60)
+    assert len(propose(log.snapshot(), recipe, seed=0, n=3).selection.ids) == 3
+    with pytest.raises(NeedsError, match="the trainer needs one of the views pieces"):
+        compare(begun(log, recipe))
 
 
 def test_an_active_learner_swaps_when_it_is_told_to(example: Any) -> None:

@@ -114,6 +114,11 @@ def check_needs(strategy: Strategy, trainer: Trainer, start: Start, name: str = 
             f"the trainer needs one of the views {', '.join(sorted(trainer.needs_any))}; "
             f"the start gives {', '.join(sorted(start.provides)) or 'none'}"
         )
+    check_views(strategy, trainer, start, name)
+
+
+def check_views(strategy: Strategy, trainer: Trainer, start: Start, name: str = "the strategy") -> None:
+    """Raises NeedsError where a strategy reads a view that neither start nor trainer gives."""
     missing = strategy.needs - start.provides - trainer.provides
     if missing:
         has = ", ".join(sorted(start.provides | trainer.provides))
@@ -188,7 +193,7 @@ def propose(
     check_needs(strategy, trainer, start, f"the strategy {recipe.strategy!r}")
     if recipe.slow is not None:
         slow = trainer_of(recipe.slow, task)
-        check_needs(strategy, slow, start, f"the strategy {recipe.strategy!r}, once the slow model asks,")
+        check_views(strategy, slow, start, f"the strategy {recipe.strategy!r}, once the slow model asks,")
 
     bare = workshop.pool(items, task)
     labels, unavailable = _state(snapshot, bare)

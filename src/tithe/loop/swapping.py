@@ -80,10 +80,10 @@ def compare(one: Learning, *, workshop: Workshop | None = None) -> Compared:
         return none
     found = []
     for trainer in (begun.fast, begun.slow):
-        model = propose(rest, Recipe(begun.start, trainer), seed=begun.seed, workshop=workshop).model
-        if model is None:
+        fitted = propose(rest, Recipe(begun.start, trainer), seed=begun.seed, workshop=workshop)
+        if fitted.model is None or fitted.cold:
             return none
-        found.append(_scores(task_of(at), model, workshop.window(at), held))
+        found.append(_scores(task_of(at), fitted.model, workshop.window(at), held))
     fast, slow = found
     return Compared(
         at.position,
@@ -107,7 +107,7 @@ def in_words(begun: Begun, compared: Compared, task: str) -> str:
     >>> in_words(begun, Compared(90, False, 0), "choice")
     'There are too few answers yet to compare finetune with linear'
     """
-    slow, fast = short(begun.slow), short(begun.fast)
+    fast, slow = short(begun.fast, begun.slow)
     if not compared.held:
         return f"There are too few answers yet to compare {slow} with {fast}"
     of = f"{compared.held} answers that neither had learned from"
@@ -116,13 +116,14 @@ def in_words(begun: Begun, compared: Compared, task: str) -> str:
     return f"With {of}, {slow} agrees to {compared.slow:.0%} and {fast} to {compared.fast:.0%}".replace("%", " %")
 
 
-def short(trainer: str) -> str:
-    """The name of a trainer without its settings.
+def short(fast: str, slow: str) -> tuple[str, str]:
+    """The names of two trainers without their settings, unless it is these that tell them apart.
 
-    >>> short("finetune(steps=30)")
-    'finetune'
+    >>> short("linear", "finetune(steps=30)"), short("sklearn(LinearSVC)", "sklearn(GaussianNB)")
+    (('linear', 'finetune'), ('sklearn(LinearSVC)', 'sklearn(GaussianNB)'))
     """
-    return trainer.partition("(")[0].strip()
+    names = (fast.partition("(")[0].strip(), slow.partition("(")[0].strip())
+    return names if names[0] != names[1] else (fast, slow)
 
 
 def _is_of(begun: Begun, recipe: Recipe) -> bool:

@@ -56,7 +56,8 @@ def slow_trainers() -> list[Choice]:
     ['none', 'finetune']
     """
     none = Choice(NONE, "The trainer above learns alone.")
-    return [none, *(one for one in _of("trainers") if one.name == "finetune")]
+    later = "It learns in the background from 50 labels on, and asks once it is better than the trainer above."
+    return [none, *(Choice(one.name, f"{one.what} {later}") for one in _of("trainers") if one.name == "finetune")]
 
 
 def starts() -> list[Choice]:

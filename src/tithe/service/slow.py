@@ -79,7 +79,7 @@ class SlowWork:
             self._attempt(one, recipe)
         except Exception:
             self._failed = one.at.position
-            if not self._closing and self.desk.settings.recipe == recipe:
+            if not self._closing and self._is_wanted(recipe):
                 raise
         finally:
             self._now("waiting")
@@ -154,12 +154,17 @@ class SlowWork:
     def _call(self, do: str, recipe: Recipe, position: int) -> Any:
         """What the child answers; where somebody has killed it, it is started once more."""
         try:
-            return self.child.call(do, position=position)
+            return self.child.call(do, position=position) if self._is_wanted(recipe) else None
         except ChildError as error:
-            if not error.died or self._closing or self.desk.settings.recipe != recipe:
+            if not error.died or self._closing or not self._is_wanted(recipe):
                 raise
             self._trouble("slow model", error)
         return self.child.call(do, position=position)
+
+    def _is_wanted(self, recipe: Recipe) -> bool:
+        """Whether the trainers and the start are still those that the work began with."""
+        now = self.desk.settings.recipe
+        return (now.trainer, now.slow, now.start) == (recipe.trainer, recipe.slow, recipe.start)
 
     def _now(self, state: str) -> None:
         self.state, self.detail, self.progress = state, "", None
@@ -179,7 +184,7 @@ class SlowWork:
 
     def _words(self, snapshot: Snapshot, recipe: Recipe, asking: Learning | None, compared: Compared | None) -> str:
         """Which model asks, what the last comparison came to, and what the slow one does now; a sentence each."""
-        slow, fast = short(str(recipe.slow)), short(str(recipe.trainer))
+        fast, slow = short(str(recipe.trainer), str(recipe.slow))
         parts = [f"Asking with the fast model ({fast})"]
         if asking is not None:
             parts = [f"Asking with the slow model ({slow}), of {self._labels(asking):,} labels"]
