@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -192,9 +193,9 @@ class Alone(ABC):
     def held_losses(self, course: Course) -> list[float] | None:
         """See `Program`."""
 
-    @property
+    @cached_property
     def trained(self) -> list[tuple[str, nn.Parameter]]:
-        """What the optimiser moves, by name."""
+        """What the optimiser moves, by name. Listed once: a walk through all modules at each step takes its time."""
         return [(name, one) for name, one in self.module.named_parameters() if one.requires_grad]
 
     def groups(self, course: Course) -> list[dict[str, Any]]:
