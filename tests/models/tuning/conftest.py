@@ -36,7 +36,7 @@ def tiny(tiny_folder: Path) -> EncoderStart:
     return tiny_start(tiny_folder)
 
 
-def messages(count: int, seed: int = 0, *, most: int = 12) -> tuple[Items, list[str]]:
+def messages(count: int, seed: int = 0, *, most: int = 4) -> tuple[Items, list[str]]:
     """Short texts about one of three things, each with its label."""
     rng = stream(seed, "messages", count)
     labels = [list(TOPICS)[number] for number in rng.integers(3, size=count)]
@@ -81,3 +81,14 @@ def problem_of(tiny: EncoderStart) -> Callable[..., Problem]:
         )
 
     return made
+
+
+@pytest.fixture(scope="session")
+def task() -> Choice:
+    return TASK
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., tuple[Items, list[str]]]:
+    """`messages`, for tests that cannot import it."""
+    return messages

@@ -1,6 +1,7 @@
 """From texts to batches: every piece counts once, wherever windows end; places in code points; odd tokenizers."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_each_piece_counts_in_exactly_one_window(room):
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     windows, begin, length, counted = _windows(lengths, starts, room)
     seen = np.zeros(int(lengths.sum()), int)
-    for row, (first, last) in enumerate(zip(windows[:-1], windows[1:], strict=True)):
+    for row, (first, last) in enumerate(pairwise(windows)):
         for window in range(first, last):
             low, high = begin[window] + counted[window]
             seen[low:high] += 1
@@ -153,16 +154,20 @@ def byte_level(folder: Path, *, trim: bool):
     tokenizer.decoder = decoders.ByteLevel()
     if trim:
         trainer = trainers.BpeTrainer(
-            vocab_size=300, special_tokens=["<s>", "<pad>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            vocab_size=300,
+            special_tokens=["<s>", "<pad>", "</s>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
-        )  # fmt: skip
+        )
         tokenizer.train_from_iterator(["the red bike the red boat"] * 5, trainer)
         tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True)
     else:
         trainer = trainers.BpeTrainer(
-            vocab_size=300, special_tokens=["<end>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            vocab_size=300,
+            special_tokens=["<end>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
-        )  # fmt: skip
+        )
         tokenizer.train_from_iterator(["the red bike the red boat"] * 5, trainer)
         tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     folder.mkdir()

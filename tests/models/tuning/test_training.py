@@ -139,7 +139,7 @@ def test_too_little_memory_for_half_a_batch_is_one_clear_error(problem_of):
         fitted(program.problem, program=program)
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  # it stands for a kill
     pass
 
 
@@ -182,10 +182,11 @@ def test_a_kill_at_any_moment_of_writing_loses_no_state(problem_of, tmp_path, mo
 
                 return call
 
-            with monkeypatch.context() as patch, pytest.raises(Interrupted):
+            with monkeypatch.context() as patch:
                 home = {"fsync": os, "rmtree": shutil, "rename": Path}[name]
                 patch.setattr(home, name, killing(getattr(home, name)))
-                fitted(problem_of(), checkpoint=Checkpoint(folder, every=5))
+                with pytest.raises(Interrupted):
+                    fitted(problem_of(), checkpoint=Checkpoint(folder, every=5))
             told = []
             resumed = fitted(
                 problem_of(), checkpoint=Checkpoint(folder, every=5), tell=lambda *said, told=told: told.append(said[1])
@@ -225,8 +226,8 @@ def test_a_folder_of_checkpoints_goes_when_all_is_done_and_stays_when_not(tmp_pa
         assert checkpoint_of("a", 1).folder == first.folder != second.folder
         first.folder.mkdir(parents=True)
     assert not (tmp_path / "kept").exists()
+    first.folder.mkdir(parents=True)
     with pytest.raises(Interrupted), kept_in(tmp_path / "kept"):
-        first.folder.mkdir(parents=True)
         raise Interrupted
     assert first.folder.is_dir()
     assert checkpoint_of("anything") is None
