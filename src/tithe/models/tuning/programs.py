@@ -305,8 +305,9 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
     """
     module.train(drop)
     order = np.argsort(-feed.sizes, kind="stable")
-    logits = [torch.empty(0, module.head.out_features, device=feed.device)]
-    states = [torch.empty(0, module.head.in_features, device=feed.device)]
+    head: Any = module.head
+    logits = [torch.empty(0, head.out_features, device=feed.device)]
+    states = [torch.empty(0, head.in_features, device=feed.device)]
     which = [torch.empty(0, dtype=torch.int64, device=feed.device)]
     at = 0
     with torch.inference_mode(), autocast(precision, feed.device):
