@@ -1,4 +1,4 @@
-"""The kit passes the start `lexical`, and rejects each of these broken ones for the right reason."""
+"""The kit passes the start `lexical` and a tiny encoder, and rejects each of these broken ones for the right reason."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -8,14 +8,55 @@ import numpy as np
 import pytest
 
 from tithe.errors import ConfigError, NeedsError
+from tithe.models import quiet
+from tithe.models.encoder import Encoder, EncoderStart
 from tithe.models.lexical import Lexical
 from tithe.testing import ConformanceError, check_start
 from tithe.testing.starts import CHECKS
+from tithe.testing.tiny import write_tiny_encoder
 
 
 @pytest.mark.parametrize("given", ["lexical", "lexical(dims=3)", Lexical(), Lexical, lambda: Lexical(dims=4)])
 def test_lexical_conforms(given):
     assert check_start(given) == list(CHECKS)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return Encoder(str(write_tiny_encoder(tmp_path_factory.mktemp("tiny") / "encoder", ["bike", "boat"])))
+
+
+def test_an_encoder_conforms_with_its_word_pieces_too(tiny):
+    assert check_start(tiny) == list(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "claim"),
+    [
+        (lambda pieces: replace(pieces, values=pieces.values.astype(np.int64)), "int32 for 'pieces'"),
+        (lambda pieces: replace(pieces, places=None), "where each begins and ends"),
+        (lambda pieces: replace(pieces, places=pieces.places + 2), "inside of their texts, in code points"),
+        (lambda pieces: replace(pieces, values=-pieces.values), "no negative number"),
+        (
+            lambda pieces: replace(pieces, places=pieces.places[::-1].copy()),
+            "inside of their texts|order of their text",
+        ),
+        (lambda pieces: pieces[np.arange(len(pieces) - 1)], "one an item"),
+    ],
+)
+def test_word_pieces_that_are_not_what_they_say_are_found(tiny, spoil, claim):
+    class Spoilt(EncoderStart):
+        def view(self, name, items):
+            seen = super().view(name, items)
+            return spoil(seen) if name == "pieces" else seen
+
+    @dataclass(frozen=True)
+    class Maker(Encoder):
+        def prepare(self, items, *, store, rng, tell=quiet):
+            return Spoilt(self.source, "spoilt", store, tell)
+
+    with pytest.raises(ConformanceError, match=claim):
+        check_start(Maker(tiny.source))
 
 
 def test_starts_side_by_side_are_checked_one_by_one():

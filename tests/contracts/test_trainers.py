@@ -22,10 +22,14 @@ exec(re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0], G
 Centroid, CentroidModel = GOOD["Centroid"], GOOD["CentroidModel"]
 
 
+# The kit fits some sixty models, and points in clouds need no 300 steps to be told apart.
+QUICK = {"finetune": "finetune(steps=25, batch=24, rate=0.002, head_rate=0.02)"}
+
+
 # A proxy is two trainers: what strategies see is the one, what it makes is the other (tests/models/test_proxy.py).
 @pytest.mark.parametrize("name", sorted({*registry.names("trainers")} - {"proxy", "generate"}))
 def test_registered_trainer_conforms(name):
-    assert check_trainer(name) == list(CHECKS)
+    assert check_trainer(QUICK.get(name, name)) == list(CHECKS)
 
 
 @pytest.mark.parametrize(

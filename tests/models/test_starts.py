@@ -24,7 +24,7 @@ def test_starts_side_by_side_give_the_views_of_both(example: Any, cache: Path) -
     store = ViewStore(cache)
     both = prepare_start("minilm + lexical", example.pool, store=store)
     parts = {name: prepare_start(name, example.pool, store=store) for name in ("minilm", "lexical")}
-    assert both.provides == {"embeddings", "middle", "tokens", "lexical", "word_forms"}
+    assert both.provides == {"embeddings", "middle", "tokens", "lexical", "word_forms", "pieces"}
     for view, part in (("embeddings", "minilm"), ("middle", "minilm"), ("lexical", "lexical")):
         np.testing.assert_array_equal(both.view(view, example.held), parts[part].view(view, example.held))
     assert len({both.fingerprint, *(part.fingerprint for part in parts.values())}) == 3

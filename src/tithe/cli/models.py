@@ -48,6 +48,8 @@ def train(
 ) -> None:
     """Train one model on a labelled file.
 
+    A fine-tuning that is interrupted goes on from OUT.checkpoint when the same command is given again.
+
     Example: tithe train labelled.csv --out model
 
     Without labels, from their names: tithe train messages.csv --labels billing,support,other --prior names --out model
@@ -64,6 +66,7 @@ def train(
     from tithe.models.given import given_start
     from tithe.models.saving import check_free
     from tithe.models.starts import makers
+    from tithe.models.tuning.checkpoints import kept_in
     from tithe.models.tuning.many import leads
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
@@ -81,14 +84,18 @@ def train(
         start_folder.check_tunes(made, trainer)
         check_free(save_start, "the start")
     check_free(out, "the model")  # told now, not after the work, but after what is wrong with the options
-    with progress() as tell:
-        store = ViewStore(cache or default_root())
-        source = given_start(items, embeddings) if embeddings else start
-        how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
-        model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
-    if not leads():  # another process of `accelerate launch` writes
-        return
-    model.save(out)
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    if checkpoint.exists():
+        note(f"an earlier training broke off; if it was of the same data and settings, {checkpoint} goes on from there")
+    with kept_in(checkpoint):
+        with progress() as tell:
+            store = ViewStore(cache or default_root())
+            source = given_start(items, embeddings) if embeddings else start
+            how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
+            model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
+        if not leads():  # another process of `accelerate launch` writes
+            return
+        model.save(out)
     said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
     typer.echo(f"model of {said}: {out}")
     if save_start:

@@ -20,11 +20,12 @@ from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune_model import FinetuneModel, device_of
 from tithe.models.starts import pretrained_of
+from tithe.models.tuning.checkpoints import Checkpoint, checkpoint_of
 from tithe.models.tuning.orders import Beside, Order, Shuffled
 from tithe.models.tuning.pseudo import pseudo_labelled
 from tithe.tasks import Task
 from tithe.tokens import places
-from tithe.types import Examples, Items, Label, View
+from tithe.types import Examples, Items, Label, View, names_in
 
 if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainers and checks settings without it
     import torch
@@ -162,6 +163,7 @@ class Finetune:
             NeedsError: the start has no encoder.
             TrainingError: the loss became no number (with the step and the ids of its batch), or memory is too small.
         """
+        about = (self, task, start.fingerprint, examples.digest, rng.bit_generator.state)
         train, held = self.split(examples, rng)
         problem = self.problem(task, train, held, start=start, rng=rng)
         order = Shuffled(problem.feed.sizes, self.batch, seed=draw(rng))
@@ -174,7 +176,8 @@ class Finetune:
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
-            trained = run_on(problem, order, course, items=items, tell=tell)
+            kept = checkpoint_of(*about, items.digest)
+            trained = run_on(problem, order, course, items=items, tell=tell, checkpoint=kept)
             return FinetuneModel.of(
                 task,
                 start,
@@ -207,7 +210,12 @@ class Finetune:
         count = len(examples)
         order = rng.permutation(count)
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
-        return _part(examples, np.sort(order[held:])), _part(examples, np.sort(order[:held])) if held else None
+        if not held:
+            return _part(examples, np.sort(order)), None
+        # The first row of each label trains, or a rare one might be held out whole.
+        first = {name: row for row in reversed(order.tolist()) for name in names_in(examples.labels[row])}
+        judge = np.sort(order[~np.isin(order, list(first.values()))][:held])
+        return _part(examples, np.setdiff1d(order, judge)), _part(examples, judge) if len(judge) else None
 
     def course(self, count: int, held: int = 0) -> Course:
         """How long and how fast to train with so many labels, beside so many held out."""
@@ -281,13 +289,15 @@ class FinetuneSpans(Finetune):
         return frozenset({"proba"})
 
 
-def run_on(problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell) -> Trained:
+def run_on(
+    problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell, checkpoint: Checkpoint | None = None
+) -> Trained:
     """Trains; a loss that is no number is told with the ids of its batch."""
     from tithe.models.tuning.gathering import run
     from tithe.models.tuning.training import ADVICE, NotANumberError
 
     try:
-        return run(problem, order, course, tell=tell)
+        return run(problem, order, course, tell=tell, checkpoint=checkpoint)
     except NotANumberError as error:
         ids = ", ".join([items.ids[row] for row in error.rows.ravel()[:8]])
         raise NotANumberError(error.step, error.rows, error.loss, f"the items {ids}; {ADVICE}") from None

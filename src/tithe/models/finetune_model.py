@@ -117,7 +117,8 @@ class FinetuneModel:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights, the calibration and the start."""
-        about = repr((self.task.labels, self.start.fingerprint, self.calibration.to_json()))
+        drawn = [self.facts[name] for name in ("members", "dropout", "seed")]  # what a committee depends on
+        about = repr((self.task.labels, self.start.fingerprint, self.calibration.to_json(), drawn))
         state = hashlib.blake2b(about.encode(), digest_size=16)
         for name in sorted(self.arrays):
             state.update(self.arrays[name].tobytes())

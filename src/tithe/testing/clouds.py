@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from tithe.errors import NeedsError
+from tithe.models import Start
+from tithe.models.starts import Together
 from tithe.ragged import Ragged
 from tithe.rng import stream
 from tithe.tokens import Tokens, places
@@ -30,7 +32,7 @@ class Clouds:
     def draw(self, part: str, per_cloud: int) -> tuple[Items, list[Label]]:
         """So many items of each cloud, the clouds in turn; the text says which cloud and which point of it."""
         clouds = [cloud for _ in range(per_cloud) for cloud in range(len(self.labels))]
-        texts = [f"cloud {cloud} point {row} of {part}" for row, cloud in enumerate(clouds)]
+        texts = [f"cloud c{cloud} point {row} of {part}" for row, cloud in enumerate(clouds)]
         # Shuffled, so that the order of the ids is not the order of the rows.
         numbers = stream(self.seed, "testing", part, len(texts)).permutation(len(texts))
         tokens = None if self.tokens is None else [self.tokens] * len(texts)
@@ -72,3 +74,13 @@ class CloudStart:
         settings = {"seed": self.seed, "provides": sorted(self.provides)}
         (into / "clouds.json").write_text(json.dumps(settings), "utf-8")
         return settings
+
+
+def start_of(seed: int, provides: frozenset[View]) -> Start:
+    """A start that gives these views of clouds: given arrays; for `pieces` a tiny encoder that reads their texts."""
+    if "pieces" not in provides:
+        return CloudStart(seed, provides)
+    from tithe.testing.tiny import reader_of_clouds  # here, since it loads torch
+
+    others = provides - {"pieces"}
+    return Together("clouds", (CloudStart(seed, others), reader_of_clouds())) if others else reader_of_clouds()

@@ -144,7 +144,8 @@ def _shapes(items: Callable[[_Probe], Items]) -> Callable[[_Probe], None]:
         for name, rows in _views(probe.start, some).items():
             known = values_of(probe.start.view(name, probe.items))
             if isinstance(rows, Ragged):
-                _tokens(name, rows, some, known)
+                # Whole numbers are those of word pieces, of which a text has as many as its tokenizer says.
+                (_pieces if rows.values.ndim == 1 else _tokens)(name, rows, some, known)
                 continue
             expect(isinstance(rows, np.ndarray), f"an array for {name!r}", type(rows).__name__)
             expect(rows.ndim == 2 and rows.shape[1] > 0, f"(n, d) for {name!r}", rows.shape)
@@ -168,6 +169,24 @@ def _tokens(name: View, rows: Ragged, items: Items, known: NDArray[Any]) -> None
     shape = (len(where.values), known.shape[1])
     expect(rows.values.shape == shape, f"{shape} for {name!r}, as wide as for other items", rows.values.shape)
     expect(bool(np.isfinite(rows.values).all()), f"finite numbers in {name!r}", rows.values)
+
+
+def _pieces(name: View, rows: Ragged, items: Items, known: NDArray[Any]) -> None:
+    """What holds for a view of word pieces: numbers, with the places in the text that they stand for."""
+    expect(rows.values.dtype == known.dtype == np.int32, f"int32 for {name!r}", rows.values.dtype)
+    expect(len(rows) == len(items), f"{len(items)} rows of {name!r}, one an item", len(rows))
+    expect(bool((rows.values >= 0).all()), f"no negative number in {name!r}", rows.values)
+    where = rows.places
+    shape = (len(rows.values), 2)
+    if where is None or where.shape != shape:
+        expect(False, f"places {shape} of {name!r}: where each begins and ends", None if where is None else where.shape)
+        return
+    length = np.repeat([len(text) for text in items.texts], rows.lengths)
+    inside = (where[:, 0] >= 0) & (where[:, 0] <= where[:, 1]) & (where[:, 1] <= length)
+    expect(bool(inside.all()), f"places of {name!r} inside of their texts, in code points", where[~inside])
+    for row in range(len(rows)):
+        begins = where[slice(*rows.splits[row : row + 2]), 0]
+        expect(bool((np.diff(begins) >= 0).all()), f"the pieces of {name!r} in the order of their text", begins)
 
 
 def _unknown_view(probe: _Probe) -> None:

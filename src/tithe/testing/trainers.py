@@ -18,7 +18,7 @@ from tithe.models import Model, Start, Trainer, for_task
 from tithe.ragged import Ragged
 from tithe.rng import stream
 from tithe.tasks import Task, tasks_of
-from tithe.testing.clouds import Clouds, CloudStart
+from tithe.testing.clouds import Clouds, CloudStart, start_of
 from tithe.testing.conformance import ConformanceError, check_shape, expect, run_checks
 from tithe.testing.outputs import PLACES, Output, exclusive, has_tags, strange_label, sure_outputs, values_of
 from tithe.testing.tasks import LABELS, main_metric
@@ -35,7 +35,8 @@ def check_trainer(
 ) -> list[str]:
     """The names of the checks that the trainer passed.
 
-    It is fitted on clouds of points that are easy to tell apart, as the views that it names in `needs_any`.
+    It is fitted on clouds of points that are easy to tell apart, as the views that it names in `needs_any`; for
+    `pieces` on texts that name their cloud, with a tiny encoder of random weights (`tithe.testing.tiny`).
 
     Args:
         trainer: a registered name (with settings, if need be), a trainer, or what makes one.
@@ -100,8 +101,8 @@ class _Probe:
         return Clouds(self.seed, tuple(self.task.decode(sure_outputs(self.task))[:6]), places)
 
     @cached_property
-    def start(self) -> CloudStart:
-        return CloudStart(self.seed, frozenset(self.trainer.needs_any))
+    def start(self) -> Start:
+        return start_of(self.seed, frozenset(self.trainer.needs_any))
 
     @cached_property
     def held(self) -> tuple[Items, list[Label]]:
@@ -362,7 +363,7 @@ def _blind_to_gold(probe: _Probe) -> None:
 def _each_view(probe: _Probe) -> None:
     expect(bool(probe.trainer.needs_any), "at least one view in needs_any", "none")
     for name in sorted(probe.trainer.needs_any):
-        start = CloudStart(probe.seed, frozenset({name}))
+        start = start_of(probe.seed, frozenset({name}))
         probe.sound(probe.fit(probe.examples(), start=start), probe.held[0])
 
 

@@ -7,6 +7,7 @@ units as it does alone, on any device.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +19,22 @@ from torch import Tensor, nn
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
 _ROW, _PLACE = 0x9E3779B1 - (1 << 32), 0x85EBCA77 - (1 << 32)
 
-_ATTENTION = re.compile(r"(attention|attn|self)\.(attn_)?dropout$")
+_ATTENTION = re.compile(r"(attention|attn|self)\.dropout$|(attention|attn)_dropout$")
 _NUMBERS = ("dropout", "attention_dropout", "activation_dropout", "hidden_dropout", "dropout_rate", "dropout_prob")
 
 
 @dataclass
 class Moment:
-    """What the masks of one run depend on beside the unit itself: its seed and the step it is at."""
+    """What the masks of one run depend on beside the unit itself: its seed and the step it is at.
+
+    Where a batch is computed in parts, `windows` and `segments` say how many stand in the parts before, so that a unit
+    is dropped or kept as in the whole batch.
+    """
 
     seed: int
     step: int = 0
+    windows: int = 0
+    segments: int = 0
 
     def key(self, site: int) -> int:
         """A 32-bit number for this moment at one place of the network, as a signed integer."""
@@ -46,18 +53,19 @@ def mixed(x: Tensor) -> Tensor:
     return x ^ _logical(x, 16)
 
 
-def kept(keys: Tensor, rows: int, places: int, channels: int, share: float) -> Tensor:
+def kept(keys: Tensor, rows: int, places: int, channels: int, share: float, *, first: int = 0) -> Tensor:
     """(..., rows, places, channels) bool: which units are kept, each with the probability 1 - `share`.
 
     Args:
         keys: (...,) int32, one for each run, from `Moment.key`.
+        first: the number of the first row.
 
     >>> masks = kept(torch.tensor([1, 2], dtype=torch.int32), 40, 10, 64, 0.1)
     >>> masks.shape, bool(abs(masks.float().mean() - 0.9) < 0.01), bool((masks[0] == masks[1]).all())
     (torch.Size([2, 40, 10, 64]), True, False)
     """
     device = keys.device
-    row = torch.arange(rows, dtype=torch.int32, device=device)
+    row = torch.arange(first, first + rows, dtype=torch.int32, device=device)
     place = torch.arange(places, dtype=torch.int32, device=device)
     return kept_at(keys[..., None, None], row[:, None], place, channels, share)
 
@@ -82,7 +90,7 @@ def _logical(x: Tensor, bits: int) -> Tensor:
 
 
 class HashDropout(nn.Module):
-    """Dropout of states (rows, places, channels) or (rows, channels) by `kept`."""
+    """Dropout of states (windows, ..., channels) or (segments, channels) by `kept`."""
 
     def __init__(self, p: float, site: int, moment: Moment) -> None:
         """`site` numbers the places of a network that drop."""
@@ -94,8 +102,9 @@ class HashDropout(nn.Module):
         if not self.training or not self.p:
             return x
         key = torch.tensor(self.moment.key(self.site), dtype=torch.int32, device=x.device)
-        rows, places = (len(x), 1) if x.ndim == 2 else x.shape[:2]
-        return dropped(x, kept(key, rows, places, x.shape[-1], self.p).reshape(x.shape), self.p)
+        first = self.moment.segments if x.ndim == 2 else self.moment.windows
+        mask = kept(key, len(x), math.prod(x.shape[1:-1]), x.shape[-1], self.p, first=first)
+        return dropped(x, mask.reshape(x.shape), self.p)
 
 
 def install(encoder: nn.Module, share: float, moment: Moment) -> int:

@@ -33,5 +33,6 @@ def run(
     gatherer = GATHERER.get()
     if gatherer is not None and checkpoint is None and problem.plain:
         return gatherer(problem, order, course, tell)
-    program = Spread(problem) if processes() > 1 else Single(problem)
-    return train(program, [order], course, tell=tell, checkpoint=checkpoint)[0]
+    if processes() > 1:  # without a checkpoint: they would write to the same folder
+        return train(Spread(problem), [order], course, tell=tell)[0]
+    return train(Single(problem), [order], course, tell=tell, checkpoint=checkpoint)[0]

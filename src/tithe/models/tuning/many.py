@@ -1,7 +1,8 @@
 """One model on several GPUs: `accelerate launch --num_processes 2 -m tithe train ... --trainer finetune`.
 
-Each process takes its share of every batch, and gradients are averaged while they are computed. What is random but for
-dropout is the same in all processes; each drops units of its own, so the weights depend on how many there are.
+Each process takes its share of every batch, and gradients are averaged while they are computed. What is random is the
+same in all processes, and each drops the units that one alone would drop in its rows: but for rounding, the weights do
+not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from tithe.errors import MissingExtraError
 from tithe.models.tuning.pieces import Batch
-from tithe.models.tuning.programs import Problem, Single
+from tithe.models.tuning.programs import Problem, Single, weight_of
 from tithe.types import Rows
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ class Spread(Single):
         super().__init__(problem)
         self._joint = accelerator()
         self._rank = self._joint.process_index
-        self.moment.seed = (self.moment.seed + self._rank * 0x9E3779B1) % 2**31
         self._spread = self._joint.prepare(self.module)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -60,12 +60,17 @@ class Spread(Single):
         logits: Tensor = self._spread(batch)
         return logits
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
-        """See `Program`: the loss on this process's share, weighted so that their mean is that of all."""
-        parts = np.array_split(rows[0], processes())
-        own = parts[self._rank]
-        share = len(own) * processes() / len(rows[0])
-        return super().losses([own if len(own) else rows[0][:1]], step, course) * share
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
+        """See `Program`: the loss of all rows; its gradients are those of this process's share, to be averaged."""
+        whole, size = rows[0], len(rows[0])
+        first, last = (size * at // processes() for at in (self._rank, self._rank + 1))
+        own = whole[first:last]
+        share = weight_of(self.problem, own) * processes() / max(weight_of(self.problem, whole), 1e-12)
+        earlier = [whole[:first] if before is None else np.concatenate([before[0], whole[:first]])]
+        # A process without rows computes one for nothing: all must take part in the average.
+        loss = super().losses([own if len(own) else whole[:1]], step, course, earlier) * share
+        mean: Tensor = self._joint.reduce(loss.detach().clone(), "mean")  # all see the same, and stop together
+        return loss + (mean - loss.detach())
 
     def held_losses(self, course: Course) -> list[float] | None:
         """See `Program`; what the first process finds holds for all, so that all stop at the same step."""

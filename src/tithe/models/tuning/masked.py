@@ -130,8 +130,8 @@ class Masked(Alone):
         self.module = MaskedModel(encoder, masked_head(model))
         self.module.to(texts.feed.device)
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
-        """See `Program`."""
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
+        """See `Program`; masks are drawn anew in each part."""
         self.module.train()
         self.moment.step = step
         loss, count = self._summed(self.texts.feed, rows[0], course, alone=step < self.alone)

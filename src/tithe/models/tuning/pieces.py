@@ -1,7 +1,7 @@
 """From texts to what an encoder reads: word pieces, windows over long texts, and batches of both.
 
-The tokenizer always comes from the start. A text longer than the encoder is read in overlapping windows; each of its
-pieces counts in the one window where it stands farther from an end.
+The tokenizer always comes from the start. A text longer than the encoder is read in overlapping windows. For a token
+each of its pieces counts in the one window where it stands farther from an end; an item is the mean of its windows.
 """
 
 from __future__ import annotations
@@ -172,7 +172,10 @@ class Feed:
             return torch.as_tensor(array, device=device)
 
         length = self.length[window]
-        place = torch.arange(-before, int(length.max(initial=0)) + len(self.frame.after), device=device)
+        around = before + len(self.frame.after)
+        # An empty text without special pieces is one of padding: nothing to look at at all would be NaN.
+        longest = max(int(length.max(initial=0)), 1 - around)
+        place = torch.arange(-before, longest + len(self.frame.after), device=device)
         begins, ends = put(self.begin[window])[:, None], put(length)[:, None]
         inside = (place >= 0) & (place < ends)
         source = (begins + place.clamp(min=0)).clamp(max=max(0, len(self.pieces) - 1))
@@ -183,7 +186,7 @@ class Feed:
             ids[:, at] = special
         for at, special in enumerate(self.frame.after):
             ids = torch.where(place == ends + at, special, ids)
-        mask = place < ends + len(self.frame.after)
+        mask = place < (ends + len(self.frame.after)).clamp(min=1 - before)
 
         counts = np.diff(self.splits)[rows]
         which = put(ranges(self.splits[:-1][rows], counts))

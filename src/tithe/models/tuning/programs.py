@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import HashDropout, Moment, install
-from tithe.models.tuning.pieces import Batch, Feed
+from tithe.models.tuning.pieces import Batch, Feed, ranges
 from tithe.types import Rows
 
 if TYPE_CHECKING:
@@ -85,8 +86,15 @@ class Program(Protocol):
     def groups(self, course: Course) -> list[dict[str, Any]]:
         """The parameter groups of the optimiser, with `lr` and `weight_decay`."""
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
-        """(M,) the mean loss of each model on its own rows, with dropout, differentiable."""
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
+        """(M,) the mean loss of each model on its own rows, with dropout, differentiable.
+
+        `before` are the rows that stand before these in a batch that is computed in parts: a single model drops what
+        it drops in the whole batch; a stack draws its masks anew in each part.
+        """
+
+    def weights_of(self, rows: Sequence[Rows]) -> list[float]:
+        """How much these rows weigh in the mean loss of each model: the weights of their segments, added up."""
 
     def norms(self) -> Tensor:
         """(M,) the norm of each model's gradients."""
@@ -165,10 +173,10 @@ def rates(
     `stacked` parameters have a model axis before their own.
     """
     depths = sorted({min(depth_of(name), 999) for name, _ in named})
-    top = max((depth for depth in depths if depth < 999), default=0)
+    top = max((depth for depth in depths if depth < 999), default=0)  # what stands above the layers counts as the top
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in named:
-        below = max(0, top + 1 - min(depth_of(name), top + 1))
+        below = max(0, top - depth_of(name))
         groups.setdefault((course.rate * course.layer_decay**below, parameter.ndim > 1 + stacked), []).append(parameter)
     for parameter in head:
         groups.setdefault((course.head_rate, parameter.ndim > 1 + stacked), []).append(parameter)
@@ -178,6 +186,13 @@ def rates(
     ]
 
 
+def weight_of(problem: Problem, rows: Rows) -> float:
+    """The weights of the segments of some rows, added up."""
+    splits = problem.feed.splits
+    which = ranges(splits[:-1][rows], np.diff(splits)[rows])
+    return float(problem.weights[torch.as_tensor(which, device=problem.weights.device)].sum())
+
+
 class Alone(ABC):
     """What programs of a single model share. `module` is trained in place; its part `encoder` has rates by depth."""
 
@@ -185,16 +200,20 @@ class Alone(ABC):
     module: nn.Module
 
     @abstractmethod
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
         """See `Program`."""
+
+    def weights_of(self, rows: Sequence[Rows]) -> list[float]:
+        """See `Program`; each row weighs the same, unless a program says otherwise."""
+        return [float(len(rows[0]))]
 
     @abstractmethod
     def held_losses(self, course: Course) -> list[float] | None:
         """See `Program`."""
 
-    @property
+    @cached_property
     def trained(self) -> list[tuple[str, nn.Parameter]]:
-        """What the optimiser moves, by name."""
+        """What the optimiser moves, by name. Listed once: a walk through all modules at each step takes its time."""
         return [(name, one) for name, one in self.module.named_parameters() if one.requires_grad]
 
     def groups(self, course: Course) -> list[dict[str, Any]]:
@@ -244,16 +263,24 @@ class Single(Alone):
         logits: Tensor = self.module(batch)
         return logits
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
         """See `Program`."""
         self.module.train()
-        self.moment.step = step
-        problem = self.problem
+        problem, moment = self.problem, self.moment
+        earlier = np.empty(0, np.int64) if before is None else before[0]
+        moment.step = step
+        moment.windows, moment.segments = (
+            int(np.diff(splits)[earlier].sum()) for splits in (problem.feed.windows, problem.feed.splits)
+        )
         batch = problem.feed.batch(rows[0])
         with autocast(course.precision, problem.feed.device):
             logits = self.forward(batch)
         loss: Tensor = problem.loss(logits, problem.targets[batch.which], problem.weights[batch.which])
         return loss[None]
+
+    def weights_of(self, rows: Sequence[Rows]) -> list[float]:
+        """See `Program`."""
+        return [weight_of(self.problem, rows[0])]
 
     def held_losses(self, course: Course) -> list[float] | None:
         """See `Program`."""
@@ -278,8 +305,10 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
     """
     module.train(drop)
     order = np.argsort(-feed.sizes, kind="stable")
-    logits, states = list[Tensor](), list[Tensor]()
-    which = list[Tensor]()
+    head: Any = module.head
+    logits = [torch.empty(0, head.out_features, device=feed.device)]
+    states = [torch.empty(0, head.in_features, device=feed.device)]
+    which = [torch.empty(0, dtype=torch.int64, device=feed.device)]
     at = 0
     with torch.inference_mode(), autocast(precision, feed.device):
         while at < len(order):

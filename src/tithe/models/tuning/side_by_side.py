@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OF_A_WEIGHT = 18  # bytes: itself, its slope, two moments of AdamW in float32, and a copy in bfloat16
-_OF_A_STATE = 90  # bytes that a layer keeps for the way back, for each piece and channel; measured, docs/training.md
+_OF_A_STATE = 90  # bytes that a layer keeps for the way back, for each piece and channel; counted, not measured
 _SHARE = 0.85  # of the free memory
 
 
@@ -107,13 +107,14 @@ def _same(one: Fit, other: Fit) -> bool:
 
 
 def _content(fit: Fit) -> list[torch.Tensor]:
-    """All that distinguishes alike fits: data, head, class weights, and the first and the last batch."""
+    """All that distinguishes alike fits: data, weights, class weights, and the first and the last batch."""
     problem = fit.problem
     batches = [torch.as_tensor(fit.order.rows(step)) for step in (0, fit.course.steps - 1)]
     held = [] if problem.held is None else [problem.held.feed.pieces, problem.held.targets]
     of_classes = getattr(problem.loss, "class_weights", None)
     found = [problem.feed.pieces, problem.targets, problem.weights, *problem.head.parameters(), *batches, *held]
-    return found if of_classes is None else [*found, of_classes]
+    found += [] if of_classes is None else [of_classes]
+    return [*found, *problem.encoder.parameters()]  # last: large, and alike but where runs have other starts
 
 
 def train_group(group: Sequence[Fit], *, compiled: bool = False) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tithe.models.tuning.dropout import Moment
 from tithe.models.tuning.packing import Packed, Packer
 from tithe.models.tuning.pieces import ranges
-from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once
+from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once, weight_of
 from tithe.models.tuning.stacked_bert import ACTIVATIONS, Shape, drop_rows, linear, states
 from tithe.types import Rows
 
@@ -147,7 +147,7 @@ class Stack:
         ]
         return rates(inside, [self.weights["head.weight"], self.weights["head.bias"]], course, stacked=True)
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
         """See `Program`."""
         for moment in self.moments:
             moment.step = step
@@ -167,6 +167,10 @@ class Stack:
                 pooled = drop_rows(pooled, drop[0][-1], share)
             logits: Tensor = linear(pooled, self.weights["head.weight"], self.weights["head.bias"])
         return logits
+
+    def weights_of(self, rows: Sequence[Rows]) -> list[float]:
+        """See `Program`."""
+        return [weight_of(self.problems[m], own) for m, own in zip(self.models, rows, strict=True)]
 
     def norms(self) -> Tensor:
         """See `Program`."""

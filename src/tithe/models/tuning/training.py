@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -151,8 +150,9 @@ def train(
                 program.leave(stay, optimizer)
                 alive = [alive[at] for at in stay]
         step += 1
-        if checkpoint and alive:
-            checkpoint.save(program, optimizer, found[0], step, last=step == course.steps)
+        if checkpoint and alive and checkpoint.due(step):
+            watch.look()
+            checkpoint.save(program, optimizer, found[0], step)
         tell("training", step, course.steps)
     watch.look()
     return found
@@ -170,11 +170,16 @@ def _backward(
     """(M,) the mean losses of the models on their rows, whose gradients are left in the parameters."""
     optimizer.zero_grad(set_to_none=True)
     total: Tensor | None = None
-    pieces = [np.array_split(own, min(parts, len(own))) for own in rows]
-    for part in zip(*pieces, strict=True):
-        losses = program.losses(part, step, course)
-        share = torch.as_tensor([len(a) / len(b) for a, b in zip(part, rows, strict=True)], device=losses.device)
-        losses = losses * share
+    many = min(parts, *(len(own) for own in rows))
+    cuts = [[at * len(own) // many for at in range(many + 1)] for own in rows]
+    whole = program.weights_of(rows) if many > 1 else []
+    for at in range(many):
+        part = [own[cut[at] : cut[at + 1]] for own, cut in zip(rows, cuts, strict=True)]
+        before = [own[: cut[at]] for own, cut in zip(rows, cuts, strict=True)]
+        losses = program.losses(part, step, course, before)
+        if many > 1:
+            shares = [a / max(b, 1e-12) for a, b in zip(program.weights_of(part), whole, strict=True)]
+            losses = losses * torch.as_tensor(shares, dtype=losses.dtype, device=losses.device)
         losses.sum().backward()  # type: ignore[no-untyped-call]  # torch does not say
         total = losses.detach() if total is None else total + losses.detach()
     assert total is not None  # a batch has rows

@@ -39,8 +39,8 @@ class Twice(Alone):
         self.module = nn.ModuleDict({"encoder": encoder})
         self.module.to(texts.feed.device)
 
-    def losses(self, rows: Sequence[Rows], step: int, course: Course) -> Tensor:
-        """See `Program`."""
+    def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
+        """See `Program`; masks are drawn anew in each part."""
         self.module.train()
         self.moment.step = step
         return self._loss(self.texts.feed, rows[0], course)[None]
