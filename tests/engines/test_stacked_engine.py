@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tithe import Choice, Examples, Items, Plan, simulate
 from tithe.engines import Job
@@ -26,7 +27,7 @@ from tithe.views import ViewStore
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "tuning"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiment"))
 from sameness import assert_same
-from tiny import WORDS, write
+from tiny import WORDS, encoder, tokenizer, write
 
 TASK = Choice(["few", "many"])
 
@@ -93,6 +94,25 @@ def test_fits_that_are_not_alike_are_trained_apart_and_equal_ones_once(start: st
     found = {one.key: one.value for one in Stacked().map(mixed, stackable=True)}
     assert groups == [3, 1]
     assert all(np.array_equal(value, found["job 1"][name]) for name, value in found["again"].items())
+
+
+def test_fits_that_differ_in_nothing_but_the_start_are_not_taken_for_the_same(
+    start: str, groups: list[int], tmp_path: Path
+) -> None:
+    """Encoders that were adapted share the embeddings of pieces with what they came from, and not their layers."""
+    adapted = encoder()
+    with torch.no_grad():
+        adapted.encoder.layer[1].output.dense.weight.mul_(1.5)
+    adapted.save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    both = [Job("plain", fit, (start, 1, {})), Job("adapted", fit, (str(tmp_path), 1, {}))]
+    found = {one.key: one.value for one in Stacked().map(both, stackable=True)}
+    assert groups == [2]
+    alone = fit(str(tmp_path), 1, {})
+    for name, value in found["adapted"].items():
+        np.testing.assert_allclose(value, alone[name], atol=1e-3, err_msg=name)
+    name = "encoder.encoder.layer.1.output.dense.weight"
+    assert np.abs(found["adapted"][name] - found["plain"][name]).max() > 0.01
 
 
 def test_groups_are_no_larger_than_asked_for(start: str, groups: list[int]) -> None:
