@@ -85,7 +85,7 @@ class Finetune:
 
     steps: int = 0
     batch: int = 32
-    rate: float = 1e-4
+    rate: float = 8e-5
     head_rate: float = 2e-3
     layer_decay: float = 0.8
     dropout: float = 0.1
