@@ -29,7 +29,7 @@ def worker(args: argparse.Namespace) -> None:
     from tithe.models.finetune_model import device_of
     from tithe.models.tuning import losses
     from tithe.models.tuning.gathering import run
-    from tithe.models.tuning.many import leads
+    from tithe.models.tuning.joint import leads
     from tithe.models.tuning.orders import Shuffled
     from tithe.models.tuning.pieces import Feed, Frame
     from tithe.models.tuning.programs import Problem

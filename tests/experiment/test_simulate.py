@@ -424,3 +424,13 @@ def test_the_views_are_told_of_while_they_are_computed_and_none_that_nobody_need
     simulate(plan, engine="inline", cache=tmp_path / "cache", tell=lambda *given: told.append(given))
     counted = [(done, total) for what, done, total in told if what == "counting words"]
     assert counted == [(240, 240), (80, 80)], "the pool once, the test items once"
+
+
+def test_several_processes_that_were_launched_together_are_refused(
+    example: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would write the same folder."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="without accelerate launch"):
+        simulate(plan_of(example), tmp_path / "out", engine="inline")
+    assert not (tmp_path / "out").exists()

@@ -67,7 +67,7 @@ def train(
     from tithe.models.saving import check_free
     from tithe.models.starts import makers
     from tithe.models.tuning.checkpoints import kept_in
-    from tithe.models.tuning.many import leads
+    from tithe.models.tuning.joint import leads
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 

@@ -24,6 +24,7 @@ from tithe.experiment.study import Study
 from tithe.experiment.world import Facts, World, data_digest, forget_worlds, starts_of, warm_up, world_of
 from tithe.loop.propose import check_cold, check_needs, check_task, strategy_of, trainer_of
 from tithe.models import Tell, quiet
+from tithe.models.tuning.joint import processes
 from tithe.stopping import Record, Stop
 from tithe.views import default_root
 
@@ -79,6 +80,11 @@ def simulate(
     Raises:
         TitheError: before any work, where data, names, needs or budgets do not fit; it names the data set of a study.
     """
+    if processes() > 1:
+        raise ConfigError(
+            "a simulation is one process, which shares out its runs itself; start it without accelerate launch, "
+            "and give --engine stacked to use all GPUs"
+        )
     folder = None if out is None else Path(out)
     taken: ConfigError | None = None
     try:

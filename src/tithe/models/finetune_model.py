@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start
 from tithe.models.starts import pretrained_of
 from tithe.models.tuning.deciding import Calibration, calibrate
+from tithe.models.tuning.joint import accelerator, processes
 from tithe.tasks import Task
 from tithe.tokens import places
 from tithe.types import Floats, Items, Label, View
@@ -37,9 +37,7 @@ def device_of(name: str) -> torch.device:
     """
     import torch
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and name == "auto":
-        from tithe.models.tuning.many import accelerator
-
+    if processes() > 1 and name == "auto":
         found: torch.device = accelerator().device
         return found
     if name == "auto":

@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from tithe.models import Tell, quiet
-from tithe.models.tuning.many import Spread, processes
+from tithe.models.tuning.joint import processes
+from tithe.models.tuning.many import Spread
 from tithe.models.tuning.programs import Single
 from tithe.models.tuning.training import train
 

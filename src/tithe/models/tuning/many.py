@@ -7,43 +7,19 @@ not depend on how many there are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
-from tithe.errors import MissingExtraError
+from tithe.models.tuning.joint import accelerator, processes
 from tithe.models.tuning.pieces import Batch
 from tithe.models.tuning.programs import Problem, Single, weight_of
 from tithe.types import Rows
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from tithe.models.tuning.training import Course
-
-
-def processes() -> int:
-    """How many processes train together; 1 unless `accelerate launch` or `torchrun` started more."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def leads() -> bool:
-    """Whether this is the process that writes files and speaks: the only one, or the first of several."""
-    return processes() == 1 or os.environ.get("RANK", "0") == "0"
-
-
-def accelerator() -> Accelerator:
-    """What joins the processes. Raises MissingExtraError where accelerate is not installed."""
-    try:
-        from accelerate import Accelerator
-    except ImportError:
-        raise MissingExtraError(
-            "training on several GPUs needs accelerate; run: pip install 'tithe[multi-gpu]'"
-        ) from None
-    return Accelerator()
 
 
 class Spread(Single):
