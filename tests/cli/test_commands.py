@@ -24,6 +24,7 @@ COMMANDS = (
     "simulate",
     "report",
     "rank",
+    "adapt",
     "starts",
     "train",
     "predict",
@@ -110,11 +111,11 @@ def test_a_model_is_trained_used_and_scored(tithe: Any, example: Any, folder: Pa
 def test_evaluate_notes_labels_that_the_model_does_not_know(
     tithe: Any, example: Any, folder: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "test.csv").write_text("text,label\nthe brakes are broken,alien\n")
+    (tmp_path / "test.csv").write_text("text,label\nthe brakes are broken,alien\nthe brakes fell off,damage\n")
     said = tithe("evaluate", folder / "model", tmp_path / "test.csv")
     assert said.code == 0
     assert "has labels that the model does not know (alien); they count as wrong" in said.notes[0]
-    assert json.loads(said.out)["accuracy"] == 0
+    assert json.loads(said.out)["accuracy"] <= 0.5
     assert json.loads(said.out)["auc"] is None
 
 

@@ -23,7 +23,10 @@ Centroid, CentroidModel = GOOD["Centroid"], GOOD["CentroidModel"]
 
 
 # The kit fits some sixty models, and points in clouds need no 300 steps to be told apart.
-QUICK = {"finetune": "finetune(steps=25, batch=24, rate=0.002, head_rate=0.02)"}
+QUICK = {
+    "finetune": "finetune(steps=25, batch=24, rate=0.002, head_rate=0.02)",
+    "setfit": "setfit(steps=12, rate=0.005)",
+}
 
 
 # A proxy is two trainers: what strategies see is the one, what it makes is the other (tests/models/test_proxy.py).

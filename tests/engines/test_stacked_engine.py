@@ -27,7 +27,7 @@ from tithe.views import ViewStore
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "tuning"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiment"))
 from sameness import assert_same
-from tiny import WORDS, encoder, tokenizer, write
+from tiny_bert import WORDS, encoder, tokenizer, write
 
 TASK = Choice(["few", "many"])
 

@@ -44,7 +44,7 @@ def fitted(trainer: SkLearn, per_cloud: int = 12, labels: tuple = LABELS):
         "sklearn(LogisticRegression, C=10)",
         "sklearn(sklearn.svm.LinearSVC)",
         "sklearn(RandomForestClassifier, n_estimators=20)",
-        "sklearn(KNeighborsClassifier, n_neighbors=3)",
+        "sklearn(KNeighborsClassifier, n_neighbors=5)",
         "sklearn(NearestCentroid)",
     ],
 )

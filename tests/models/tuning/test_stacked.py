@@ -22,7 +22,7 @@ from tithe.rng import stream
 from tithe.types import Items
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tiny import CONFIG, WORDS, encoder, tokenizer
+from tiny_bert import CONFIG, WORDS, encoder, tokenizer
 
 COURSE = Course(50, batch=6, rate=3e-4, judgements=5, patience=2)
 

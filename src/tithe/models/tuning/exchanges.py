@@ -64,6 +64,16 @@ class Exchanges:
         pairs = zip(self.prompts, self.answers, strict=True)
         return np.array([len(prompt) + len(answer) for prompt, answer in pairs], np.int64)
 
+    @cached_property
+    def windows(self) -> NDArray[np.int64]:
+        """(n + 1,) the windows of each row: one."""
+        return np.arange(len(self) + 1)
+
+    @property
+    def splits(self) -> NDArray[np.int64]:
+        """(n + 1,) the segments of each row: one."""
+        return self.windows
+
     def batch(self, rows: Rows) -> Said:
         """These rows, in this order, padded at the end."""
         rows = np.asarray(rows, np.int64)

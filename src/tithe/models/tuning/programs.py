@@ -298,6 +298,12 @@ def rows_at_once(longest: int, device: torch.device) -> int:
     return max(1, _PLACES.get(device.type, _MOST_PLACES) // max(1, longest))
 
 
+def _no_states(module: Tuned, feed: Feed) -> Tensor:
+    """(0, 0, width): what an encoder, which may refuse to read nothing, would say of no rows."""
+    config: Any = module.encoder.config
+    return torch.empty(0, 0, int(config.hidden_size), device=feed.device)
+
+
 def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = False) -> tuple[Tensor, Tensor]:
     """(S, K) float32 logits and (S, width) embeddings of all segments of a feed, without gradients.
 
@@ -305,16 +311,13 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
     """
     module.train(drop)
     order = np.argsort(-feed.sizes, kind="stable")
-    head: Any = module.head
-    logits = [torch.empty(0, head.out_features, device=feed.device)]
-    states = [torch.empty(0, head.in_features, device=feed.device)]
-    which = [torch.empty(0, dtype=torch.int64, device=feed.device)]
+    logits, states, which = list[Tensor](), list[Tensor](), list[Tensor]()
     at = 0
     with torch.inference_mode(), autocast(precision, feed.device):
-        while at < len(order):
-            size = rows_at_once(int(feed.sizes[order[at]]), feed.device)
+        while at < len(order) or not which:  # a feed without rows is one batch of none, which knows the widths
+            size = rows_at_once(int(feed.sizes[order[at]]), feed.device) if len(order) else 1
             batch = feed.batch(order[at : at + size])
-            embedded = module.embed(batch)
+            embedded = module.embed(batch) if len(order) else batch.pooled(_no_states(module, feed))
             logits.append(module.head(module.dropout(embedded)).float())
             states.append(embedded.float())
             which.append(batch.which)
