@@ -21,6 +21,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install ## Runs the bundled example into demo/: a simulation and its report.
 	$(BIN)/tithe demo --out demo
 
+# Two test processes on two cores: with two torch threads each they wait for one another, and take three times as long.
+# Nothing is fetched; a name that is not here is told at once instead of after retries.
+test test-all docs: export OMP_NUM_THREADS = 1
+test test-all docs: export HF_HUB_OFFLINE = 1
+
 test: install ## Runs the default tests, which take under five minutes.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
