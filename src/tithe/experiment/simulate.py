@@ -80,11 +80,7 @@ def simulate(
     Raises:
         TitheError: before any work, where data, names, needs or budgets do not fit; it names the data set of a study.
     """
-    if processes() > 1:
-        raise ConfigError(
-            "a simulation is one process, which shares out its runs itself; start it without accelerate launch, "
-            "and give --engine stacked to use all GPUs"
-        )
+    _check_alone()
     folder = None if out is None else Path(out)
     taken: ConfigError | None = None
     try:
@@ -138,6 +134,15 @@ def simulate(
         write_results(folder, results)
         journal.remove()
     return results
+
+
+def _check_alone() -> None:
+    """Raises ConfigError below `accelerate launch`, whose processes would all write to the same folder."""
+    if processes() > 1:
+        raise ConfigError(
+            "a simulation is one process, which shares out its runs itself; start it without accelerate launch, "
+            "and give --engine stacked to use all GPUs"
+        )
 
 
 def checked(plan: Plan | Study, cache: str, notes: Callable[[str], None]) -> list[Facts]:
