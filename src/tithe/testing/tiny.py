@@ -34,7 +34,7 @@ def write_tiny_encoder(folder: Path, words: Iterable[str] = (), *, seed: int = 0
     >>> with TemporaryDirectory() as name:
     ...     start = tiny_start(write_tiny_encoder(Path(name) / "tiny", ["red", "bike"]))
     ...     start.view("pieces", Items(["1"], ["Red bikes"])).values.tolist()
-    [5, 6, 26]
+    [5, 6, 35]
     """
     import torch
     from safetensors.torch import save_file
