@@ -26,7 +26,7 @@ demo: install ## Runs the bundled example into demo/: a simulation and its repor
 test test-all docs: export OMP_NUM_THREADS = 1
 test test-all docs: export HF_HUB_OFFLINE = 1
 
-test: install ## Runs the default tests, which take under five minutes.
+test: install ## Runs the default tests: twelve minutes on two cores.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: install ## Runs all tests, those of minutes too.
