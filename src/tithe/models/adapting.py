@@ -146,7 +146,7 @@ def adapt(
         "head": "none" if how.objective == "simcse" else "its own" if own_head else "fresh",
         **_story(found, before, kept),
     }
-    write_start(into, model, prepared.pretrained()[0], about)
+    write_start(into, model, prepared.reader()[0], about)
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
     return about
 
@@ -181,7 +181,7 @@ def _texts(prepared: EncoderStart, items: Items, how: Adaptation, seed: int) -> 
     from tithe.models.tuning.masked import Texts
     from tithe.models.tuning.pieces import Feed, Frame
 
-    tokenizer, _, most = prepared.pretrained()
+    tokenizer, most = prepared.reader()
     pieces: Any = prepared.view("pieces", items)
     first = {text: row for row, text in reversed(list(enumerate(items.texts)))}
     rows = np.asarray(sorted(row for row in first.values() if pieces.lengths[row]), np.int64)
@@ -205,10 +205,11 @@ def _texts(prepared: EncoderStart, items: Items, how: Adaptation, seed: int) -> 
 
 def _program(prepared: EncoderStart, texts: Texts, how: Adaptation, seed: int) -> tuple[Any, Program, bool]:
     """The model to be written, the program that trains it in place, and whether its head is the start's own."""
-    tokenizer, encoder, _ = prepared.pretrained()
+    tokenizer = prepared.reader()[0]
     if how.objective == "simcse":
         from tithe.models.tuning.twice import Twice
 
+        encoder = prepared.pretrained()[1]
         return encoder, Twice(encoder, texts), True
     from tithe.models.tuning.masked import Blanks, Masked, masked_model
 

@@ -154,6 +154,10 @@ class EncoderStart:
         half: Floats = both[:, :width] if name == "embeddings" else both[:, width:]
         return half
 
+    def reader(self) -> tuple[Any, int]:
+        """The tokenizer, and the most pieces that the encoder reads at once; nothing is copied."""
+        return self._loaded[0], self._most
+
     def pretrained(self) -> tuple[Any, Any, int]:
         """The tokenizer, an encoder of the caller's own, to be trained or not, and the most pieces that it reads."""
         tokenizer, model = self._loaded

@@ -14,7 +14,8 @@ import numpy as np
 
 from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start
-from tithe.models.starts import pretrained_of
+from tithe.models.rules import decided
+from tithe.models.starts import pretrained_of, reader_of
 from tithe.models.tuning.deciding import Calibration, calibrate
 from tithe.models.tuning.joint import accelerator, processes
 from tithe.tasks import Task
@@ -81,7 +82,7 @@ class FinetuneModel:
         device: str,
     ) -> FinetuneModel:
         """The model of a finished fit, calibrated on its held rows."""
-        arrays = {name: np.ascontiguousarray(value.float().numpy()) for name, value in trained.state.items()}
+        arrays = trained.arrays
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         plain = cls(task, start, arrays, Calibration.none(kind), facts, device)
         if held is None:
@@ -154,10 +155,7 @@ class FinetuneModel:
 
     def decide(self, output: Any) -> list[Label]:
         """The labels that the model would give to rows with these probabilities; for spans the best legal path."""
-        rule = self.calibration.rule
-        if rule is None:
-            return self.task.decode(output)
-        return self.task.decode(rule.apply(output).astype(np.float32))
+        return decided(self.task, output, self.calibration.rule)
 
     def save(self, into: Path) -> None:
         """`model.safetensors` and `model.json` in a new folder; of the encoder what was trained."""
@@ -211,7 +209,7 @@ class FinetuneModel:
     def _feed(self, items: Items) -> Any:
         from tithe.models.tuning.pieces import Feed, Frame
 
-        tokenizer, _, most = pretrained_of(self.start)
+        tokenizer, most = reader_of(self.start)
         return Feed.of(
             self.start.view("pieces", items),
             Frame.of(tokenizer, most),

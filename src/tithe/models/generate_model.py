@@ -20,6 +20,7 @@ from tithe.errors import NeedsError
 from tithe.models import Start
 from tithe.models.finetune_model import device_of
 from tithe.models.language import Language, language_of
+from tithe.models.rules import decided
 from tithe.models.tuning import adapters
 from tithe.models.tuning.deciding import Calibration, calibrate
 from tithe.models.tuning.exchanges import Exchanges, padded
@@ -107,7 +108,7 @@ class GenerateModel:
         device: str,
     ) -> GenerateModel:
         """The model of a finished fit, calibrated on held examples; these say how often it is wholly right, too."""
-        arrays = {name: np.ascontiguousarray(value.float().numpy()) for name, value in trained.state.items()}
+        arrays = trained.arrays
         plain = cls(task, start, arrays, Calibration.none("set" if task.name == "multilabel" else "one"), facts, device)
         if held is None:
             return plain
@@ -158,8 +159,7 @@ class GenerateModel:
 
     def decide(self, output: Floats) -> list[Label]:
         """The labels that it would give to rows with these probabilities (n, C)."""
-        rule = self.calibration.rule
-        return self.task.decode(output if rule is None else rule.apply(output).astype(np.float32))
+        return decided(self.task, output, self.calibration.rule)
 
     def answers(self, items: Items) -> list[Label]:
         """The label, or the label set, of the most likely answer to each item."""

@@ -13,6 +13,7 @@ import numpy as np
 from tithe.errors import NeedsError
 from tithe.models import Start
 from tithe.models.links import Encoded, link_of
+from tithe.models.rules import decided
 from tithe.models.search import Settings
 from tithe.tasks import Task
 from tithe.types import Floats, Items, Label, View
@@ -96,9 +97,7 @@ class LinearModel:
 
     def decide(self, output: Floats) -> list[Label]:
         """The labels that the model would give to rows with these probabilities (n, C)."""
-        if self.chosen.rule is None:
-            return self.task.decode(output)
-        return self.task.decode(self.chosen.rule.apply(output).astype(np.float32))
+        return decided(self.task, output, self.chosen.rule)
 
     def save(self, into: Path) -> None:
         """`model.safetensors` and `model.json` in a new folder."""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tithe.types import Floats
+from tithe.types import Floats, Label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tithe.tasks import Task
 
 Kind = Literal["expected", "half", "global", "per_class", "top_k", "count"]
 KINDS: tuple[Kind, ...] = ("expected", "half", "global", "per_class", "top_k", "count")
@@ -54,6 +56,11 @@ class Rule:
         if self.kind == "top_k":
             return np.asarray(rank < self.values[0])
         return np.asarray(rank < np.rint(proba.sum(axis=1, keepdims=True)))
+
+
+def decided(task: Task, output: Floats, rule: Rule | None) -> list[Label]:
+    """The labels of rows with these probabilities: by the rule, or where there is none as the task decodes them."""
+    return task.decode(output if rule is None else rule.apply(output).astype(np.float32))
 
 
 def fit_rule(kind: Kind, proba: Floats, truth: NDArray[np.bool_]) -> Rule:

@@ -17,7 +17,7 @@ from tithe.models.encoder import Encoder
 from tithe.models.finetune import Finetune
 from tithe.models.finetune_model import FinetuneModel
 from tithe.models.saving import new_folder
-from tithe.models.starts import pretrained_of
+from tithe.models.starts import pretrained_of, reader_of
 from tithe.models.tuning.deciding import Calibration
 from tithe.rng import stream
 from tithe.types import Items
@@ -74,7 +74,7 @@ def save_start(model: Model, into: Path) -> None:
     """
     if not isinstance(model, FinetuneModel):
         raise ConfigError("only a fine-tuned model has an encoder of its own; train with --trainer finetune")
-    tokenizer, _, _ = pretrained_of(model.start)
+    tokenizer = reader_of(model.start)[0]
     encoder = plain_encoder(model)
     if (model.arrays["head.weight"].shape[0]) == len(model.task.labels):  # of spans they are tags
         encoder.config.id2label = dict(enumerate(model.task.labels))

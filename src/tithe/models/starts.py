@@ -97,12 +97,22 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
 def pretrained_of(start: Start) -> tuple[Any, Any, int]:
     """The tokenizer, a copy of the encoder, and the most pieces it reads, of the first part of a start that has one.
 
-    Raises NeedsError where none has: only encoders can be fine-tuned.
+    Raises NeedsError where none has: only encoders can be fine-tuned. Cost: the copy; see `reader_of`.
     """
+    found: tuple[Any, Any, int] = _with_encoder(start).pretrained()
+    return found
+
+
+def reader_of(start: Start) -> tuple[Any, int]:
+    """The tokenizer of `pretrained_of` and the most pieces, without a copy of the encoder. Raises as that does."""
+    found: tuple[Any, int] = _with_encoder(start).reader()
+    return found
+
+
+def _with_encoder(start: Start) -> Any:
     for part in start.parts if isinstance(start, Together) else (start,):
         if hasattr(part, "pretrained"):
-            found: tuple[Any, Any, int] = part.pretrained()
-            return found
+            return part
     raise NeedsError(
         "fine-tuning needs a start with an encoder, and this one has none; name minilm, a folder or a Hugging Face name"
     )

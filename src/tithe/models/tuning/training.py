@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tithe.errors import TrainingError
@@ -85,6 +87,11 @@ class Trained:
     def steps(self) -> int:
         """How many steps it took."""
         return len(self.losses)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The weights as they are saved, float32."""
+        return {name: np.ascontiguousarray(value.float().numpy()) for name, value in self.state.items()}
 
 
 def train(
