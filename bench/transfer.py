@@ -116,7 +116,7 @@ def starts_of(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, str]
         folder = args.work / variant
         if not folder.exists():
             began = time.perf_counter()
-            how = Adaptation(variant.split("-")[0], args.adapt_steps, **VARIANTS[variant])  # type: ignore[arg-type]
+            how = Adaptation(variant.split("-")[0], args.adapt_steps, **VARIANTS[variant])  # type: ignore[arg-type]  # names and rates of VARIANTS
             adapt(tweets, args.start, folder, how)
             seconds[variant] = round(time.perf_counter() - began, 1)
         adapted[variant] = json.loads((folder / "tithe.json").read_text("utf-8"))

@@ -202,7 +202,7 @@ class FinetuneModel:
         module, feed = self._module, self._feed(items)
         found = []
         for member in range(self.facts["members"]):
-            module.dropout.moment.step = -1 - member  # type: ignore[union-attr]  # HashDropout's
+            module.dropout.moment.step = -1 - member  # type: ignore[union-attr]  # `_built` put a HashDropout there
             found.append(outputs(module, feed, self.facts["precision"], drop=True)[0].cpu().numpy())
         return found
 

@@ -84,7 +84,7 @@ def _loss_of_all(losses: Sequence[Loss]) -> Loss:
     if not present:
         return losses[0]
     rows = [torch.ones_like(present[0]) if one is None else one for one in weights]
-    return dataclasses.replace(losses[0], class_weights=torch.stack(rows))  # type: ignore[type-var]
+    return dataclasses.replace(losses[0], class_weights=torch.stack(rows))  # type: ignore[type-var]  # as above
 
 
 class Stack:

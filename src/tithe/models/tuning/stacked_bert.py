@@ -134,13 +134,13 @@ def _attention(x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed
     """(M, p, width) what each place gathers from its window, before the product that ends it."""
     size, _, width = x.shape
     joined = linear(x, own["attention.self.joined.weight"], own["attention.self.joined.bias"])
-    slots = _Moved.apply(joined, batch.at, batch.slot, batch.own)  # type: ignore[no-untyped-call]
+    slots = _Moved.apply(joined, batch.at, batch.slot, batch.own)  # type: ignore[no-untyped-call]  # torch does not say
     windows = slots.reshape(-1, batch.slots, 3, shape.heads, width // shape.heads)
     query, key, value = windows.permute(2, 0, 3, 1, 4).unbind(0)  # (windows, heads, t, d) each
     seen = batch.seen.reshape(-1, 1, 1, batch.slots)
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
     heads = mixed.transpose(1, 2).reshape(size, -1, width)
-    found: Tensor = _Moved.apply(heads, batch.slot, batch.at, batch.filled)  # type: ignore[no-untyped-call]
+    found: Tensor = _Moved.apply(heads, batch.slot, batch.at, batch.filled)  # type: ignore[no-untyped-call]  # torch does not say
     return found
 
 
