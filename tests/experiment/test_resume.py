@@ -255,7 +255,7 @@ def test_ctrl_c_says_one_line_and_the_same_command_goes_on(
     out = tmp_path / "out"
     process = begun(plan_of(example), out, *options)
     _, said = when(process, lambda: lines(out) >= 3, signal.SIGINT)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     told = [line for line in said.splitlines() if not line.startswith(("note:", "rounds:", "counting words:"))]
     assert told == ["tithe: stopped. Nothing finished is lost: the same command goes on from here"]
     assert {path.name for path in out.iterdir()} == {".unfinished"}

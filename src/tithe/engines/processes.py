@@ -12,10 +12,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for
+from types import FrameType
 from typing import Any
 
 from tithe.engines import Job, Result
 from tithe.errors import ConfigError, JobError, TitheError
+
+_CTRL_C_EVERY = 0.1
+"""Seconds after which Ctrl-C is heard at the latest while all workers are busy."""
 
 
 def _begin() -> None:
@@ -36,12 +40,26 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Holds SIGINT back until the block ends; workers started in it never get one before `_begin` ignores it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Holds Ctrl-C back until the block ends.
+
+    Raised amid the waiting for a future, a KeyboardInterrupt can leave a lock released that is released again, and
+    becomes a RuntimeError; amid the start of a worker it leaves half of one. Its signal is blocked as well, for
+    workers inherit that, and would die of one that comes before `_begin` ignores it.
+    """
+    heard: list[tuple[int, FrameType | None]] = []
+    before = signal.getsignal(signal.SIGINT)
+    hears = callable(before) and threading.current_thread() is threading.main_thread()
+    if hears:
+        signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # one that waits comes now
+        if hears:
+            signal.signal(signal.SIGINT, before)
+    if callable(before) and heard:
+        before(*heard[0])
 
 
 def _call(job: Job) -> tuple[str, Any, str]:
@@ -67,11 +85,13 @@ class Processes:
     def map(self, jobs: Iterable[Job], *, stackable: bool) -> Iterator[Result]:
         """Results as they are ready. Raises JobError where a job fails or a worker dies."""
         jobs = list(jobs)
-        with _ctrl_c_held():
-            waiting: set[Future[tuple[str, Any, str]]] = {self._pool.submit(_call, job) for job in jobs}
+        waiting: set[Future[tuple[str, Any, str]]] = set()
         try:
+            with _ctrl_c_held():
+                waiting = {self._pool.submit(_call, job) for job in jobs}
             while waiting:
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                with _ctrl_c_held():
+                    ready, waiting = wait(waiting, _CTRL_C_EVERY, FIRST_COMPLETED)
                 for future in ready:
                     key, value, trouble = future.result()
                     if trouble == "tithe":
