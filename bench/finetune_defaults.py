@@ -1,10 +1,13 @@
 """Which settings of `finetune` do for 20 labels and for 5,000: each arm against the defaults, paired by seed.
 
     python bench/finetune_defaults.py --data DIR --start minilm --out defaults.json
+    python bench/finetune_defaults.py --data ../shared/data --task spans --sets conll2003 --sizes 100,400 \\
+        --arms "finetune; finetune(crf=true)" --out crf.json
 
-`DIR/NAME/train.csv` (id, text, label) for each of --sets. A fifth of each training file, drawn by the seed, judges; the
-labels are drawn from the rest. No test file is read. Arms are specs of `finetune`, the first is what others are
-compared with. With `--engine stacked` alike fits share the GPU.
+`DIR/NAME/train.csv` (id, text, label) or `train.parquet` for each of --sets. A fifth of each training file, drawn by
+the seed, judges (2,000 items at most); the labels are drawn from the rest. No test file is read. Arms are specs of
+`finetune`, the first is what others are compared with, by accuracy or for spans by entity F1. With `--engine stacked`
+alike fits share the GPU.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from tithe import registry
 from tithe.data.reading import read_items
 from tithe.engines import Job
 from tithe.loop.propose import trainer_of
+from tithe.models.finetune import targets_of
 from tithe.models.starts import prepare_start
 from tithe.pool import declared_task
 from tithe.rng import stream
@@ -44,18 +48,22 @@ ARMS = (
 )
 SIZES = (20, 50, 109, 250, 545, 1090, 3500)
 
+JUDGES = 2000  # at most
+
 _READ: dict[str, Items] = {}
 _STORE = ViewStore(None)
 
 
-def one(data: str, name: str, size: int, seed: int, spec: str, start: str) -> dict[str, object]:
+def one(data: str, name: str, size: int, seed: int, spec: str, start: str, kind: str = "choice") -> dict[str, object]:
     """Fits one model and judges it."""
     if name not in _READ:
-        _READ[name] = read_items(f"{data}/{name}/train.csv", task="choice")
+        file = Path(data) / name / "train.csv"
+        _READ[name] = read_items(file if file.exists() else file.with_suffix(".parquet"), task=kind)
     items = _READ[name]
-    task = declared_task("choice", items, None)
+    task = declared_task(kind, items, None)
     order = stream(seed, "defaults", name).permutation(len(items))
-    dev, pool = order[: len(items) // 5], order[len(items) // 5 :]
+    judges = min(JUDGES, len(items) // 5)
+    dev, pool = order[:judges], order[judges:]
     rows = pool[:size]
     gold = list(items.gold or ())
     made = trainer_of(spec, task)
@@ -71,15 +79,17 @@ def one(data: str, name: str, size: int, seed: int, spec: str, start: str) -> di
     output = model.view("proba", items.take(dev))
     truth = [gold[row] for row in dev]
     scores = task.score(truth, output, model.decide(output))
-    columns = task.encode(truth)
-    log_loss = -float(np.log(np.maximum(output[np.arange(len(dev)), columns], 1e-9)).mean())
+    columns = targets_of(task, truth, items.take(dev))
+    values = output.values if kind == "spans" else output
+    log_loss = -float(np.log(np.maximum(values[np.arange(len(columns)), columns], 1e-9)).mean())
+    macro = "entity_f1" if kind == "spans" else "f1_macro"
     return {
         "set": name,
         "size": size,
         "seed": seed,
         "arm": spec,
-        "accuracy": scores["accuracy"],
-        "f1_macro": scores["f1_macro"],
+        "accuracy": scores["token_accuracy" if kind == "spans" else "accuracy"],
+        macro: scores[macro],
         "log_loss": log_loss,
         "seconds": time.perf_counter() - began,
         "settings": {key: value for key, value in model.settings.items() if not isinstance(value, dict)},
@@ -90,6 +100,7 @@ def main() -> None:
     """Runs all fits, prints the table, writes JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
+    parser.add_argument("--task", default="choice", choices=("choice", "spans"))
     parser.add_argument("--sets", default="trec,atis8")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--arms", default="", help="specs, parted by ;")
@@ -105,7 +116,7 @@ def main() -> None:
         for size in map(int, given.sizes.split(",")):
             began = time.perf_counter()
             jobs = [
-                Job(f"{name} {size} {seed} {arm}", one, (given.data, name, size, seed, arm, given.start))
+                Job(f"{name} {size} {seed} {arm}", one, (given.data, name, size, seed, arm, given.start, given.task))
                 for arm in arms
                 for seed in range(given.seeds)
             ]
@@ -125,12 +136,12 @@ def show(rows: list[dict[str, object]], name: str, size: int, arms: list[str]) -
             (row for row in rows if (row["set"], row["size"], row["arm"]) == (name, size, arm)),
             key=lambda row: str(row["seed"]),
         )
-        scores = np.array([float(str(row["accuracy"])) for row in own])
+        scores = np.array([float(str(row.get("entity_f1", row["accuracy"]))) for row in own])
         base = scores if base is None else base
         gain = scores - base
         error = gain.std(ddof=1) / math.sqrt(len(gain)) if len(gain) > 1 else float("nan")
         macro, loss, seconds = (
-            np.mean([float(str(row[key])) for row in own]) for key in ("f1_macro", "log_loss", "seconds")
+            np.mean([float(str(row.get(key, "nan"))) for row in own]) for key in ("f1_macro", "log_loss", "seconds")
         )
         print(
             f"{arm:<40} {scores.mean():.4f} {100 * gain.mean():+6.2f} ± {100 * error:4.2f}  macro {macro:.3f}  "

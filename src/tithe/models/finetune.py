@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainer
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from tithe.models.tuning.heads import Head
     from tithe.models.tuning.pieces import Feed
     from tithe.models.tuning.programs import Problem
     from tithe.models.tuning.training import Course, Trained
@@ -77,6 +78,8 @@ class Finetune:
         validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also
             choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing
             better; fewer would choose by luck (docs/training.md).
+        crf: for spans: tags next to each other are scored too, by a linear-chain CRF on the head, which has a loss of
+            its own (docs/training.md says what it is worth).
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -102,6 +105,7 @@ class Finetune:
     patience: int = 4
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
+    crf: bool = False
     members: int = 10
     device: str = "auto"
 
@@ -115,6 +119,11 @@ class Finetune:
             raise ConfigError(
                 f"lora is the rank of adapters, 1 or more, beside which word pieces do not train, or 0; "
                 f"given lora={self.lora}, words={self.words}"
+            )
+        if self.crf and (self.loss != "auto" or self.smoothing or self.class_weights):
+            raise ConfigError(
+                f"crf has a loss of its own: leave loss, smoothing and class_weights out; given loss={self.loss}, "
+                f"smoothing={self.smoothing}, class_weights={self.class_weights}"
             )
         if not 0 <= self.dropout < 1 or not 0 <= self.validation < 1:
             raise ConfigError(
@@ -138,6 +147,8 @@ class Finetune:
 
     def for_task(self, task: Task) -> Finetune:
         """Itself, or the one for spans, which gives `proba` alone."""
+        if self.crf and task.name != "spans":
+            raise ConfigError(f"crf links the tags of neighbouring tokens, for spans; a {task.name} task has none")
         return FinetuneSpans(**vars(self)) if task.name == "spans" else self
 
     @staticmethod
@@ -173,6 +184,7 @@ class Finetune:
             "members": self.members,
             "frozen": problem.frozen,
             "lora": self.lora,
+            "head": "linked" if self.crf else "linear",
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
@@ -268,7 +280,7 @@ class Finetune:
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         return Problem(
             encoder,
-            _head(int(encoder.config.hidden_size), classes, rng),
+            _head("linked" if self.crf else "linear", int(encoder.config.hidden_size), classes, rng),
             feed,
             targets,
             torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),
@@ -318,13 +330,16 @@ def draw(rng: Generator) -> int:
     return int(rng.integers(2**31))
 
 
-def _head(width: int, classes: int, rng: Generator) -> torch.nn.Linear:
+def _head(kind: Head, width: int, classes: int, rng: Generator) -> torch.nn.Module:
     import torch
 
-    head = torch.nn.Linear(width, classes)
+    from tithe.models.tuning import heads
+
+    head = heads.build(kind, classes, width)
     with torch.no_grad():
-        head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, (classes, width)).astype(np.float32)))
-        head.bias.zero_()
+        for name, own in head.named_parameters():
+            drawn = rng.normal(0, 0.02, (classes, width)) if name == "weight" else np.zeros(own.shape)
+            own.copy_(torch.as_tensor(drawn.astype(np.float32)))
     return head
 
 

@@ -1,6 +1,7 @@
 """The trainer `finetune` on a tiny encoder: all three tasks, odd answers, odd starts, and models that are values."""
 
 import logging
+import re
 import shutil
 from dataclasses import replace
 
@@ -81,10 +82,11 @@ def test_label_sets_are_learned(tiny, drawn):
     assert task.score(truth, proba, model.decide(proba))["f1_micro"] > 0.75
 
 
-def test_spans_are_learned_and_decoded_as_legal_paths(tiny, drawn):
+@pytest.mark.parametrize("crf", [False, True])
+def test_spans_are_learned_and_decoded_as_legal_paths(tiny, drawn, crf):
     task = Spans(("money", "place"))
     items, _ = drawn(150, 1)
-    model = fit(LONG, task, items, spans_in(items.texts), tiny)
+    model = fit(replace(LONG, crf=crf), task, items, spans_in(items.texts), tiny)
     held, _ = drawn(40, 2)
     held = Items([*held.ids, "empty", "long", "odd"], [*held.texts, "", "the river " * 90, "日本 👍🏿 bank"])
     proba = model.view("proba", held)
@@ -99,6 +101,36 @@ def test_spans_are_learned_and_decoded_as_legal_paths(tiny, drawn):
         assert all(0 <= span.start < span.end <= len(text) for span in label)
     with pytest.raises(NeedsError, match="a fine-tuned model of spans gives proba; not 'committee'"):
         model.view("committee", held)
+
+
+def test_a_crf_learns_which_tag_follows_which_and_comes_back_from_disk(tiny_folder, tmp_path, drawn):
+    task = Spans(("pair",))
+    rng = stream(0, "pairs")  # the same word begins an entity and ends it, so that only the tag before it tells
+    texts = [" ".join("bank" if draw else "river" for draw in rng.integers(2, size=6)) for _ in range(80)]
+    texts += ["", " "]
+    labels = [tuple(Span(*found.span(), "pair") for found in re.finditer("bank bank", text)) for text in texts]
+    items = Items([str(row) for row in range(len(texts))], texts)
+    start = prepare_start(str(tiny_folder), items, store=ViewStore(None))
+    trainer = replace(QUICK, crf=True, steps=60)
+    model = fit(trainer, task, items, labels, start)
+    assert np.abs(model.arrays["head.pairs"]).max() > 0.01
+    proba = model.view("proba", items)
+    np.testing.assert_allclose(proba.values.sum(axis=1), 1, atol=1e-5)
+    first = proba.values[proba.splits[:-3]]
+    assert first[:, 2].max() < 1e-4, "an inner tag cannot stand first"
+    model.save(tmp_path / "model")
+    loaded = load_model(tmp_path / "model", store=ViewStore(None))
+    assert np.array_equal(loaded.view("proba", items).values, proba.values)
+    assert loaded.fingerprint == model.fingerprint
+    parts = fit(replace(trainer, accumulate=2), task, items, labels, start)
+    np.testing.assert_allclose(parts.view("proba", items).values, proba.values, atol=1e-2)
+
+
+def test_a_crf_that_means_nothing_is_refused(task):
+    with pytest.raises(ConfigError, match="crf links the tags of neighbouring tokens, for spans; a choice task has"):
+        replace(QUICK, crf=True).for_task(task)
+    with pytest.raises(ConfigError, match="crf has a loss of its own: leave loss, smoothing and class_weights out"):
+        replace(QUICK, crf=True, loss="focal")
 
 
 def test_a_round_of_one_class_is_cold_and_a_fit_of_it_an_error(tiny, tiny_folder, task, drawn):

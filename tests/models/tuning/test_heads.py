@@ -9,8 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import ClassifierChain
 
 from tithe import rng
+from tithe.models.chain import Chain
 from tithe.models.links import Sigmoid, Softmax
 from tithe.models.tuning import heads
+from tithe.ragged import Ragged
 
 
 @pytest.fixture
@@ -66,3 +68,42 @@ def test_labels_that_nothing_or_everything_has_stay_finite(states):
     assert (found[:, 1] > 2).all()
     choice = heads.fit_unit(states, np.arange(80) % 2, 3, Softmax(), weights=np.ones(80, np.float32))
     assert (logits("unit", choice, states).argmax(axis=1) < 2).all()
+
+
+def linked_rows():
+    """A linked head, logits of rows of 3, 0, 5 and 1 tokens, legal paths and weights."""
+    draws = rng.stream(0, "linked")
+    lengths = torch.tensor([3, 0, 5, 1])
+    head = heads.Linked(4, 5)
+    with torch.no_grad():
+        head.pairs.copy_(torch.as_tensor(draws.normal(0, 0.1, (5, 5))))
+    logits = torch.as_tensor(draws.standard_normal((9, 5)).astype(np.float32))
+    path = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
+    weights = torch.as_tensor(draws.uniform(0.5, 2, 4).astype(np.float32)).repeat_interleave(lengths)
+    return head, logits, path, weights, lengths
+
+
+def test_the_loss_of_linked_rows_is_that_of_the_chain_of_the_linear_tagger():
+    head, logits, path, weights, lengths = linked_rows()
+    chain = Chain.of(Ragged(np.empty((9, 5)), np.array([0, 3, 3, 8, 9])))
+    links = head.links.detach().double().numpy()
+    begun = logits.double().numpy()
+    begun[[0, 3, 8]] += links[0]  # a text begins as if behind an O, which that chain does not know
+    value, slope, _ = chain.loss(begun, links, path.numpy(), weights.double().numpy())
+    logits.requires_grad_()
+    loss = head.loss(logits, path, weights, lengths)
+    loss.backward()
+    total = float(weights.sum())
+    assert float(loss.detach()) == pytest.approx(value / total, rel=1e-5)
+    np.testing.assert_allclose(logits.grad.numpy(), slope / total, atol=1e-6)
+    found = head.log_marginals(logits.detach(), lengths).exp().detach().numpy()
+    np.testing.assert_allclose(found, chain.marginals(begun, links), atol=1e-6)
+
+
+def test_linked_rows_without_tokens_lose_nothing():
+    head = heads.Linked(4, 5)
+    none = torch.empty(0, 5)
+    for lengths in (torch.tensor([0, 0]), torch.empty(0, dtype=torch.int64)):
+        loss = head.loss(none, torch.empty(0, dtype=torch.int64), torch.empty(0), lengths)
+        assert float(loss.detach()) == 0
+        assert head.log_marginals(none, lengths).shape == (0, 5)

@@ -1,4 +1,4 @@
-"""Heads that are fitted on finished embeddings, and all heads by name."""
+"""All heads by name, and the fits of those that are put on finished embeddings."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from torch.nn import functional
 
 from tithe.models.links import Link, Sigmoid
 from tithe.models.solver import Basis, fit_affine
+from tithe.models.tuning.chain_loss import chain_loss, legal_pairs, marginals
 from tithe.types import Floats
 
-Head: TypeAlias = Literal["linear", "unit", "chain"]
-"""`linear` on embeddings as they are, `unit` on their directions, `chain` a chain of classifiers on these."""
+Head: TypeAlias = Literal["linear", "unit", "chain", "linked"]
+"""`linear` on embeddings as they are, `unit` on their directions, `chain` a chain of classifiers on these; `linked` is
+`linear` for tags of tokens, with a CRF over each text."""
 
 _PENALTY = 1.0  # on embeddings of length 1: what scikit-learn calls C=1
+_PACE = 10  # pairs of tags learn so many times as fast as the rest of a head: they begin at 0 and have far to go
+_LEAST = 1e-9
 
 
 def build(kind: Head, labels: int, width: int) -> nn.Module:
     """A head of this kind whose weights are still to be put in."""
     if kind == "linear":
         return nn.Linear(width, labels)
-    return Unit(width, labels) if kind == "unit" else Chain(width, labels)
+    kinds: dict[Head, type[Unit | Chain | Linked]] = {"unit": Unit, "chain": Chain, "linked": Linked}
+    return kinds[kind](width, labels)
 
 
 class Unit(nn.Module):
@@ -61,6 +66,53 @@ class Chain(nn.Module):
             columns.append(logits[:, column] + decided @ self.own[column].to(logits.dtype))
             decided[:, column] = (columns[-1] > 0).to(logits.dtype)
         return torch.stack(columns, dim=1)
+
+
+class Linked(nn.Module):
+    """A linear map of the embeddings of tokens to tags, and a number for each pair of neighbouring ones: a CRF.
+
+    Source: Lafferty, McCallum and Pereira 2001, Conditional Random Fields.
+    """
+
+    def __init__(self, width: int, labels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(labels, width))
+        self.bias = nn.Parameter(torch.zeros(labels))
+        self.pairs = nn.Parameter(torch.zeros(labels, labels))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(s, K) logits, before the tags beside them are looked at."""
+        return functional.linear(states, self.weight, self.bias)
+
+    @property
+    def links(self) -> Tensor:
+        """(K, K) what each tag adds behind each tag; hardly possible for an illegal step."""
+        return legal_pairs(_PACE * self.pairs)
+
+    def loss(self, logits: Tensor, targets: Tensor, weights: Tensor, lengths: Tensor) -> Tensor:
+        """() nats a token of the paths `targets` (s,) through rows that stand one behind the other.
+
+        Args:
+            weights: (s,), alike for all tokens of a row.
+            lengths: (n,) int64, the tokens of each row.
+        """
+        inside, padded = _rows(logits, lengths)
+        path = torch.zeros(inside.shape, dtype=torch.int64, device=logits.device).masked_scatter(inside, targets)
+        each = torch.zeros(inside.shape, device=logits.device).masked_scatter(inside, weights.float())
+        return chain_loss(padded, self.links, path, lengths, each.amax(dim=1))
+
+    def log_marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
+        """(s, K) the logarithm of the probability of each tag at each token; lengths as for `loss`."""
+        inside, padded = _rows(logits, lengths)
+        return marginals(padded, self.links, lengths)[inside].clamp(min=_LEAST).log()
+
+
+def _rows(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, t) where a row has a token, and the logits padded to (n, t, K); t is at least 1."""
+    longest = max(1, int(lengths.max())) if len(lengths) else 1
+    inside = torch.arange(longest, device=logits.device) < lengths[:, None]
+    padded = logits.new_zeros(*inside.shape, logits.shape[1])
+    return inside, padded.masked_scatter(inside[..., None], logits)
 
 
 def fit_unit(

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import HashDropout, Moment, install
+from tithe.models.tuning.heads import Linked
 from tithe.models.tuning.pieces import Batch, Feed, ranges
 from tithe.types import Rows
 
@@ -48,7 +50,8 @@ class Problem:
 
     Attributes:
         encoder: an encoder of transformers; `Single` puts `HashDropout` in the place of its dropout.
-        head: a linear map (width -> K), initialised from the run's stream; or whatever else takes an embedding.
+        head: a linear map (width -> K), initialised from the run's stream; or whatever else takes an embedding. A
+            `Linked` one has a loss of its own, and `loss` then judges its marginals on held rows.
         feed: the training rows.
         targets: for each segment of the feed: (S,) int64, or (S, K) float 0 or 1.
         weights: (S,) float32.
@@ -129,6 +132,12 @@ class Tuned(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """(s, K) logits."""
         logits: Tensor = self.head(self.dropout(self.embed(batch)))
+        return logits
+
+    def settled(self, logits: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """(s, K) the logits of whole rows with so many segments: as they are, or for linked tags log-marginals."""
+        if isinstance(self.head, Linked):
+            return self.head.log_marginals(logits, torch.as_tensor(lengths, device=logits.device))
         return logits
 
 
@@ -275,7 +284,11 @@ class Single(Alone):
         batch = problem.feed.batch(rows[0])
         with autocast(course.precision, problem.feed.device):
             logits = self.forward(batch)
-        loss: Tensor = problem.loss(logits, problem.targets[batch.which], problem.weights[batch.which])
+        targets, weights = problem.targets[batch.which], problem.weights[batch.which]
+        if isinstance(problem.head, Linked):
+            lengths = torch.as_tensor(np.diff(problem.feed.splits)[rows[0]], device=problem.feed.device)
+            return problem.head.loss(logits, targets, weights, lengths)[None]
+        loss: Tensor = problem.loss(logits, targets, weights)
         return loss[None]
 
     def weights_of(self, rows: Sequence[Rows]) -> list[float]:
@@ -305,7 +318,7 @@ def _no_states(module: Tuned, feed: Feed) -> Tensor:
 
 
 def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = False) -> tuple[Tensor, Tensor]:
-    """(S, K) float32 logits and (S, width) embeddings of all segments of a feed, without gradients.
+    """(S, K) float32 settled logits and (S, width) embeddings of all segments of a feed, without gradients.
 
     `drop` leaves dropout on, for committees. Rows go by length, so that little is padded.
     """
@@ -318,7 +331,8 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = 
             size = rows_at_once(int(feed.sizes[order[at]]), feed.device) if len(order) else 1
             batch = feed.batch(order[at : at + size])
             embedded = module.embed(batch) if len(order) else batch.pooled(_no_states(module, feed))
-            logits.append(module.head(module.dropout(embedded)).float())
+            raw = module.head(module.dropout(embedded)).float()
+            logits.append(module.settled(raw, np.diff(feed.splits)[order[at : at + size]]))
             states.append(embedded.float())
             which.append(batch.which)
             at += size
