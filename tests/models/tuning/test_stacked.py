@@ -15,10 +15,11 @@ import torch
 from tithe.models.tuning import losses
 from tithe.models.tuning.orders import Shuffled
 from tithe.models.tuning.pieces import Feed, Frame, split_texts
-from tithe.models.tuning.programs import Held, Problem, Single
+from tithe.models.tuning.programs import Held, Problem, Single, outputs
 from tithe.models.tuning.stacked import Stack, can_stack, why_not
 from tithe.models.tuning.training import Course, Trained, train
 from tithe.rng import stream
+from tithe.stats import mean_interval
 from tithe.types import Items
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -116,6 +117,51 @@ def test_each_model_of_a_stack_has_the_losses_of_its_single_fit(settings: dict[s
 )
 def test_so_it_is_with_other_losses_more_frozen_and_no_dropout(settings: dict[str, Any]) -> None:
     check_same(lambda: [problem(seed, **settings) for seed in range(2)], replace(COURSE, steps=8))
+
+
+def learnable(seed: int, count: int) -> tuple[Items, torch.Tensor]:
+    """Texts of seven of nine words; which third of the words a text has most of is its label."""
+    words = stream(seed, "test", "learnable").integers(0, 9, (count, 7))
+    thirds = np.stack([(words // 3 == third).sum(axis=1) for third in range(3)], axis=1)
+    items = Items([str(at) for at in range(count)], [" ".join(WORDS[word] for word in row) for row in words])
+    return items, torch.as_tensor(thirds.argmax(axis=1))
+
+
+@pytest.mark.slow  # sixty fits
+def test_in_bf16_thirty_stacked_runs_are_as_good_as_thirty_alone() -> None:
+    frame, course = Frame.of(TOKENIZER, CONFIG["max_position_embeddings"]), Course(40, 16, 5e-3, 2e-2, precision="bf16")
+
+    def fed(items: Items) -> Feed:
+        return Feed.of(split_texts(TOKENIZER, items, "test"), frame, items, "items", "cpu")
+
+    def made() -> list[Problem]:
+        found = []
+        for seed in range(30):
+            items, targets = learnable(seed, 64)
+            base = problem(seed)
+            with torch.no_grad():
+                for name, one in base.encoder.named_parameters():
+                    if name.endswith("LayerNorm.weight"):
+                        one.fill_(1)
+            found.append(replace(base, feed=fed(items), targets=targets, weights=torch.ones(64), frozen=0))
+        return found
+
+    held, truth = learnable(999, 300)
+    judged = fed(held)
+
+    def accuracies(runs: Sequence[Trained]) -> np.ndarray:
+        scores = []
+        for run, one in zip(runs, made(), strict=True):
+            single = Single(one)
+            single.load(0, run.state)
+            scores.append(float((outputs(single.module, judged)[0].argmax(dim=1) == truth).float().mean()))
+        return np.array(scores)
+
+    one, many = accuracies(alone(made(), course)), accuracies(stacked(made(), course))
+    interval = mean_interval(one)
+    assert one.mean() > 0.6, "the task is not learned"
+    assert one.std() > 0.01
+    assert interval.low <= many.mean() <= interval.high
 
 
 def test_models_that_stop_early_leave_and_the_others_go_on_the_same() -> None:
