@@ -23,11 +23,14 @@ demo: install ## Runs the bundled example into demo/: a simulation and its repor
 
 # Two test processes on two cores: with two torch threads each they wait for one another, and take three times as long.
 # Nothing is fetched; a name that is not here is told at once instead of after retries.
-test test-all docs: export OMP_NUM_THREADS = 1
-test test-all docs: export HF_HUB_OFFLINE = 1
+test test-system test-all docs: export OMP_NUM_THREADS = 1
+test test-system test-all docs: export HF_HUB_OFFLINE = 1
 
-test: install ## Runs the default tests: twelve minutes on two cores.
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+test: install ## Runs the default tests: five minutes on two cores.
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not system"
+
+test-system: install ## Runs those with servers, browsers, kills and several processes: seven minutes more.
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "system and not slow"
 
 test-all: install ## Runs all tests, those of minutes too.
 	$(BIN)/python -m pytest -n 2 --dist loadfile

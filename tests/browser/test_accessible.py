@@ -8,6 +8,8 @@ import pytest
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk, answer, press, saved
 
+pytestmark = pytest.mark.system
+
 axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs axe: pip install -e '.[dev]'")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LOOKS = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", **PHONE}}

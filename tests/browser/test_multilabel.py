@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.browser.conftest import Open
 from tests.browser.desk import Desk, answer, press, saved, text_of
+
+pytestmark = pytest.mark.system
 
 
 def test_keys_mark_and_enter_submits(topics: Desk, opened: Open) -> None:

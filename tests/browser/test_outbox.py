@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import pytest
 from tests.browser.conftest import Open
 from tests.browser.desk import TOKEN, Desk, answer, press, saved, text_of, until
+
+pytestmark = pytest.mark.system
 
 
 def waiting(page: Any, count: int) -> None:

@@ -14,6 +14,8 @@ from tests.browser.desk import TOKEN, Desk
 
 from tithe.rng import stream
 
+pytestmark = pytest.mark.system
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 PAGES = ("progress", "items", "try", "models", "export", "settings", "trouble")

@@ -8,6 +8,8 @@ import pytest
 from tests.browser.conftest import Open
 from tests.browser.desk import SCRIPTS, Desk, answer, press, saved, text_of, until
 
+pytestmark = pytest.mark.system
+
 VALUE = "() => document.querySelector('span-field').value"
 
 

@@ -84,6 +84,7 @@ def test_mistakes_are_told_before_any_work(
     assert "batch of 2" in refused("adapt", files / "texts.csv", "--start", start, "--out", out, "--batch", 1)
 
 
+@pytest.mark.system
 def test_killed_for_good_it_leaves_nothing_half_made_and_goes_on(
     tithe: Tithe, tiny_start: Make, files: Path, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_train_predict_and_evaluate(tithe, files, tmp_path):
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 31
 
 
+@pytest.mark.system
 def test_a_killed_training_goes_on_with_the_same_command_to_the_same_bits(tithe, files, tmp_path):
     trainer = QUICK.replace("steps=60", "steps=420")
 

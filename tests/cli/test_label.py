@@ -25,6 +25,8 @@ from tithe.data.reading import read_items
 from tithe.store import open_store
 from tithe.store.folder import ProjectFolder
 
+pytestmark = pytest.mark.system
+
 TITHE = str(Path(sys.executable).with_name("tithe"))
 TEXTS = [f"{word} number {n}" for n in range(8) for word in ("apple", "pear", "plum")]
 Refused = Callable[..., str]

@@ -22,15 +22,16 @@ def test_ctrl_c_amid_the_waiting_is_raised_only_after_it(monkeypatch: pytest.Mon
         return wait(*given, **named)
 
     monkeypatch.setattr(processes, "wait", interrupted)
-    handler = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may be deaf to it
     engine = processes.Processes(1)
     try:
         with pytest.raises(KeyboardInterrupt):
             list(engine.map([Job("a", abs, (-1,))], stackable=False))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
+        signal.signal(signal.SIGINT, before)
         engine.close()
     assert waited == ["on"]
-    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_where_ctrl_c_is_ignored_it_stays_so() -> None:

@@ -215,6 +215,7 @@ def test_a_simulation_asks_the_same_items_stacked_and_inline(
     assert rows[0]["accuracy"].to_pylist() == rows[1]["accuracy"].to_pylist()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("line", [2, 7])
 def test_a_killed_simulation_goes_on_from_its_last_whole_round(
     files: Path, start: str, whole: Path, tmp_path: Path, line: int

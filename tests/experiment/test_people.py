@@ -254,6 +254,7 @@ def test_late_runs_stop_early_too(example: Any) -> None:
     assert [row["labelled"] for row in rows_of(results)] == [20, 40]
 
 
+@pytest.mark.system
 def test_killed_with_noisy_slow_late_people_it_goes_on_and_ends_the_same(example: Any, tmp_path: Path) -> None:
     people = ("noisy(accuracy=0.8, seconds=12)", "noisy(towards=similar)", "exact(seconds=30)")
     plan = plan_of(example, people=people, answers=2, late=1, budgets=(40, 80, 120), stop=("no_gain(rounds=9)",))

@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sameness import assert_same
 from sets import two_sets
 
+pytestmark = pytest.mark.system
+
 TITHE = str(Path(sys.executable).with_name("tithe"))
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -43,7 +43,7 @@ def fit(trainer: Any, **more: Any) -> Any:
 def test_a_plan_asks_as_the_fast_one_and_scores_as_the_slow_one_on_what_was_asked(example: Any) -> None:
     """Also where the first answers come: what the slow one scores is what it comes to on the items of the fast one."""
     settings: dict[str, Any] = {"task": "choice", "starts": ("lexical",), "strategies": ("margin",), "seeds": 2}
-    settings |= {"train": str(example.train), "test": str(example.test), "budgets": (30, 50, 70)}
+    settings |= {"train": str(example.train), "test": str(example.test), "budgets": (30, 50)}
     results = simulate(Plan(trainers=(FAST, SLOW, PROXY), **settings))
     asked = {
         (trainer, seed): [

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from bench.served import Kills, Server, messages, replayed
+
+pytestmark = pytest.mark.system
 
 
 def test_a_killed_server_loses_no_answer_and_shows_nothing_twice(tmp_path: Path) -> None:

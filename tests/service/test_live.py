@@ -19,6 +19,8 @@ from tithe.loop.workshop import Workshop
 from tithe.service.search import Query
 from tithe.views import ViewStore
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def still(tmp_path: Path) -> Iterator[Served]:

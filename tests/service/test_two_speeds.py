@@ -22,6 +22,8 @@ from tithe.service.tuner import Tuner
 from tithe.tasks.choice import Choice
 from tithe.views import ViewStore
 
+pytestmark = pytest.mark.system
+
 POOR, GOOD = "sklearn(sklearn.dummy.DummyClassifier, strategy=prior)", "linear(members=2)"
 LONG = "sklearn(sklearn.ensemble.ExtraTreesClassifier, n_estimators=600)"
 """It takes seconds to fit, so that a test can look at it meanwhile."""

@@ -39,12 +39,12 @@ def test_clusters_that_are_used_up_are_passed_over(monkeypatch):
 def test_picks_within_a_cluster_are_drawn_uniformly():
     points, proba, _, ids = blobs()
     pool = Pool.from_views(ids, embeddings=points, proba=proba)
-    draws = 2000
+    draws = 600
     counts = np.zeros(500)
     for number in range(draws):
         counts[int(ClusterMargin(times=25).select(pool, 4, stream(number, "draw")).ids[0])] += 1
-    # The five of the smallest blob: 400 each, sd sqrt(2000 * .2 * .8) = 17.9; 4.5 sd: false alarms under 4e-5.
-    assert np.abs(counts[95:100] - 400).max() < 4.5 * 17.9
+    # The five of the smallest blob: 120 each, sd sqrt(600 * .2 * .8) = 9.8; 4.5 sd: false alarms under 4e-5.
+    assert np.abs(counts[95:100] - 120).max() < 4.5 * 9.8
 
 
 def test_scores_are_those_of_margin_and_times_one_is_margin_itself():

@@ -13,9 +13,12 @@ from safetensors.numpy import load_file
 
 from tithe.data import write_rows
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("accelerate") is None, reason="needs accelerate: pip install 'tithe[multi-gpu]'"
-)
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        importlib.util.find_spec("accelerate") is None, reason="needs accelerate: pip install 'tithe[multi-gpu]'"
+    ),
+]
 
 
 def free_port() -> int:
