@@ -171,6 +171,7 @@ def test_a_file_without_a_header_can_be_named(tithe: Any, example: Any, tmp_path
     assert (said.code, said.errors) == (0, [])
 
 
+@pytest.mark.system
 def test_the_real_command_simulates_in_processes(real: Any, example: Any, tmp_path: Path) -> None:
     options = ("--start", "lexical", "--strategy", "random", "--budgets", "16", "--seeds", 2, "--workers", 2)
     said = real("simulate", example.train, "--test", example.test, *options, "--out", tmp_path / "out")

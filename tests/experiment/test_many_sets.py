@@ -74,6 +74,7 @@ def test_metrics_that_a_task_lacks_are_null(done: Path) -> None:
     assert "lrap" not in summary["groups"][0]["strategies"][0]["metrics"]
 
 
+@pytest.mark.system
 def test_processes_give_the_same(study: Study, done: Path, tmp_path: Path) -> None:
     simulate(study, tmp_path / "out", engine="processes")
     assert_same(done, tmp_path / "out")

@@ -63,6 +63,7 @@ def check_nothing_lost_or_shown_twice(store: SQLStore, out: Path) -> None:
     assert store.faults() == []
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_processes_never_share_an_item(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = f"sqlite:///{tmp_path}/t.sqlite" if kind == "sqlite" else request.getfixturevalue("postgres")
@@ -76,6 +77,7 @@ def test_processes_never_share_an_item(kind: str, tmp_path: Path, request: pytes
         assert len(said(out, "kept")) == 120
 
 
+@pytest.mark.system
 def test_kill_9_loses_nothing_acknowledged_and_shows_nothing_twice(tmp_path: Path) -> None:
     url, out = f"sqlite:///{tmp_path}/t.sqlite", tmp_path / "out"
     filled(url, 3_000)
