@@ -1,8 +1,9 @@
 """The trainer `finetune`: a pretrained encoder and a linear head, trained together on the labelled items.
 
 One program serves all tasks: the encoder's states are averaged over each segment (an item, or a token of a tagged
-text), and a linear head scores them. Its defaults need no tuning from 20 to 20,000 labels (docs/training.md has the
-experiments).
+text), and a linear head scores them. For spans it also sees the forms of words where the start gives them, as
+`minilm+lexical` does: an encoder that knows no upper case misses names without them. Its defaults need no tuning from
+20 to 20,000 labels (docs/training.md has the experiments).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tithe import registry
 from tithe.errors import ConfigError, LabelError
 from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
-from tithe.models.finetune_model import FinetuneModel, device_of
+from tithe.models.finetune_model import FinetuneModel, device_of, forms_of, sees_forms
 from tithe.models.starts import pretrained_of
 from tithe.models.tuning.checkpoints import Checkpoint, checkpoint_of
 from tithe.models.tuning.orders import Beside, Order, Shuffled
@@ -33,7 +34,7 @@ if TYPE_CHECKING:  # what needs torch is loaded by a fit: a server lists trainer
     from numpy.typing import NDArray
 
     from tithe.models.tuning.heads import Head
-    from tithe.models.tuning.pieces import Feed
+    from tithe.models.tuning.pieces import Feed, Segments
     from tithe.models.tuning.programs import Problem
     from tithe.models.tuning.training import Course, Trained
 
@@ -185,6 +186,7 @@ class Finetune:
             "frozen": problem.frozen,
             "lora": self.lora,
             "head": "linked" if self.crf else "linear",
+            "forms": sees_forms(task, start),
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
@@ -268,10 +270,13 @@ class Finetune:
 
         def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
             pieces = start.view("pieces", part.items)
-            feed = Feed.of(pieces, frame, part.items, "tokens" if task.name == "spans" else "items", device)
+            beside = forms_of(start, part.items) if sees_forms(task, start) else None
+            segments: Segments = "tokens" if task.name == "spans" else "items"
+            feed = Feed.of(pieces, frame, part.items, segments, device, beside=beside)
             return feed, torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
 
         feed, targets = fed(train)
+        width = int(encoder.config.hidden_size) + (0 if feed.beside is None else feed.beside.shape[1])
         array = targets.cpu().numpy()
         check_classes(array, len(train))
         classes = columns_of(task)
@@ -280,7 +285,7 @@ class Finetune:
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         return Problem(
             encoder,
-            _head("linked" if self.crf else "linear", int(encoder.config.hidden_size), classes, rng),
+            _head("linked" if self.crf else "linear", width, classes, rng),
             feed,
             targets,
             torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),

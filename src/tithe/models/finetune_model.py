@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tithe.models.tuning.training import Trained
 
 _BUILT_KEPT, _OUTPUTS_KEPT = 2, 3
+_FORMS = 4
 
 
 def device_of(name: str) -> torch.device:
@@ -51,6 +52,16 @@ def device_of(name: str) -> torch.device:
             f"there is no device {name!r} here ({str(error).splitlines()[0]}); leave device out"
         ) from None
     return device
+
+
+def sees_forms(task: Task, start: Start) -> bool:
+    """Whether the head also sees the forms of words: for spans, where the start gives them."""
+    return task.name == "spans" and "word_forms" in start.provides
+
+
+def forms_of(start: Start, items: Items) -> Floats:
+    """(T, f) the forms of the words of these items, about as long as an encoder's states, so that both are learned."""
+    return np.asarray(start.view("word_forms", items).values, np.float32) * np.float32(_FORMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +133,11 @@ class FinetuneModel:
         for name in sorted(self.arrays):
             state.update(self.arrays[name].tobytes())
         return state.hexdigest()
+
+    @property
+    def sees_forms(self) -> bool:
+        """Whether the head sees the forms of words beside the encoder's states."""
+        return bool(self.facts.get("forms"))
 
     @property
     def encoder(self) -> Any:
@@ -216,6 +232,7 @@ class FinetuneModel:
             items,
             "tokens" if self.task.name == "spans" else "items",
             device_of(self.device),
+            beside=forms_of(self.start, items) if self.sees_forms else None,
         )
 
     @property

@@ -68,7 +68,8 @@ def save_start(model: Model, into: Path) -> None:
     """Writes the encoder of a fine-tuned model as a start folder, with its head beside it.
 
     The head scores the mean of the last states, which no class of transformers does for BERT. So the weights are those
-    of the plain encoder, its config names the labels, and `head_of` reads the head.
+    of the plain encoder, its config names the labels, and `head_of` reads the head. A head that sees the forms of words
+    too belongs to the start that has learned them, and stays with the model.
 
     Raises as `write_start` does, and ConfigError for a model that has no encoder of its own.
     """
@@ -87,7 +88,7 @@ def save_start(model: Model, into: Path) -> None:
         "calibration": model.calibration.to_json(),
         "facts": model.facts | {"lora": 0},
     }
-    write_start(into, encoder, tokenizer, about, head=model.head)
+    write_start(into, encoder, tokenizer, about, head=None if model.sees_forms else model.head)
 
 
 def plain_encoder(model: FinetuneModel) -> Any:
@@ -131,7 +132,10 @@ def head_of(folder: str | Path, *, store: ViewStore | None = None, tell: Tell = 
 
     folder = Path(folder)
     if not has_head(folder):
-        raise ConfigError(f"{folder} has no head; give a folder that `tithe train --save-start` wrote")
+        raise ConfigError(
+            f"{folder} has no head; give a folder that `tithe train --save-start` wrote, for spans with a start that "
+            f"is an encoder alone"
+        )
     try:
         said = json.loads((folder / _ABOUT).read_text("utf-8"))
         task = registry.build("tasks", said["task"], labels=tuple(said["labels"]))

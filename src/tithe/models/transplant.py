@@ -24,10 +24,16 @@ def transplant(model: Model, start: Start) -> FinetuneModel:
 
     Says how much of what a model knows lies in its encoder. The calibration goes along.
 
-    Raises ConfigError for a model without such a head, or where the encoder's states are not as wide as the head.
+    Raises ConfigError for a model without such a head, or whose head also sees the forms of words, or where the
+    encoder's states are not as wide as the head.
     """
     if not isinstance(model, FinetuneModel):
         raise ConfigError("only the head of a fine-tuned model can be moved; train with --trainer finetune")
+    if model.sees_forms:
+        raise ConfigError(
+            "this head also reads the forms of words that its own start has learned, so it cannot be moved; train it "
+            "with a start that is an encoder alone, such as minilm"
+        )
     width, wanted = int(pretrained_of(start)[1].config.hidden_size), model.head["head.weight"].shape[1]
     if width != wanted:
         raise ConfigError(

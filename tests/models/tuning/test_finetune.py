@@ -13,7 +13,9 @@ from tithe.errors import ConfigError, LabelError, NeedsError, TrainingError
 from tithe.models.finetune import Finetune
 from tithe.models.lexical import Lexical
 from tithe.models.saving import load_model
+from tithe.models.start_folder import head_of, save_start
 from tithe.models.starts import prepare_start
+from tithe.models.transplant import transplant
 from tithe.models.tuning import programs
 from tithe.rng import stream
 from tithe.testing.tiny import tiny_start
@@ -124,6 +126,36 @@ def test_a_crf_learns_which_tag_follows_which_and_comes_back_from_disk(tiny_fold
     assert loaded.fingerprint == model.fingerprint
     parts = fit(replace(trainer, accumulate=2), task, items, labels, start)
     np.testing.assert_allclose(parts.view("proba", items).values, proba.values, atol=1e-2)
+
+
+def test_the_forms_of_words_tell_what_an_encoder_without_upper_case_cannot(tiny_folder, tmp_path, drawn):
+    task = Spans(("name",))
+    drawn_rows, _ = drawn(80, 3)
+    rng = stream(0, "case")
+    texts = [
+        " ".join(word.upper() if draw < 0.3 else word for word, draw in zip(text.split(), rng.random(99), strict=False))
+        for text in drawn_rows.texts
+    ]
+    labels = [tuple(Span(*found.span(), "name") for found in re.finditer(r"\b[A-Z]+\b", text)) for text in texts]
+    items = Items(drawn_rows.ids, texts)
+    train, held = items.take(np.arange(60)), items.take(np.arange(60, 80))
+    scores = {}
+    for spec in (str(tiny_folder), f"{tiny_folder}+lexical"):
+        start = prepare_start(spec, items, store=ViewStore(None))
+        model = fit(LONG, task, train, labels[:60], start)
+        proba = model.view("proba", held)
+        scores[spec] = task.score(labels[60:], proba, model.decide(proba))["entity_f1"]
+        assert model.sees_forms == (spec != str(tiny_folder))
+    blind, seeing = scores.values()
+    assert seeing > 0.9 > blind + 0.3
+    model.save(tmp_path / "model")
+    loaded = load_model(tmp_path / "model", store=ViewStore(None))
+    assert np.array_equal(loaded.view("proba", held).values, proba.values)
+    save_start(model, tmp_path / "start")
+    with pytest.raises(ConfigError, match=r"has no head; give a folder .* an encoder alone"):
+        head_of(tmp_path / "start")
+    with pytest.raises(ConfigError, match="also reads the forms of words that its own start has learned"):
+        transplant(model, prepare_start(str(tmp_path / "start"), items, store=ViewStore(None)))
 
 
 def test_a_crf_that_means_nothing_is_refused(task):

@@ -49,6 +49,7 @@ def problem(
     held: bool = False,
     frozen: int = 1,
     dropout: float = 0.1,
+    beside: int = 0,
 ) -> Problem:
     """A problem of its own data: 17 rows and more, labels by chance."""
     rng = stream(seed, "test", "problem")
@@ -57,14 +58,17 @@ def problem(
     def part(count: int) -> tuple[Feed, torch.Tensor]:
         items = texts(rng, count)
         feed = Feed.of(split_texts(TOKENIZER, items, "test"), frame, items, segments, "cpu")
+        if beside:
+            forms = rng.standard_normal((int(feed.splits[-1]), beside)).astype(np.float32)
+            feed = replace(feed, beside=torch.as_tensor(forms))
         size = int(feed.splits[-1])
         one = rng.integers(0, 3, size) if kind == "one" else rng.integers(0, 2, (size, 3)).astype(np.float32)
         return feed, torch.as_tensor(one)
 
     feed, targets = part(17 + seed)
-    head = torch.nn.Linear(CONFIG["hidden_size"], 3)
+    head = torch.nn.Linear(CONFIG["hidden_size"] + beside, 3)
     with torch.no_grad():
-        head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, (3, CONFIG["hidden_size"])).astype(np.float32)))
+        head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, tuple(head.weight.shape)).astype(np.float32)))
         head.bias.zero_()
     weights = torch.as_tensor(rng.uniform(0.5, 2, len(targets)).astype(np.float32))
     of_classes = torch.as_tensor(rng.uniform(0.5, 2, 3).astype(np.float32)) if class_weights else None
@@ -111,6 +115,7 @@ def test_each_model_of_a_stack_has_the_losses_of_its_single_fit(settings: dict[s
         {"kind": "set", "loss": "asymmetric", "class_weights": True},
         {"loss": "focal", "class_weights": True, "frozen": 0},
         {"frozen": 2},
+        {"segments": "tokens", "beside": 5, "held": True},
         {"dropout": 0.0},
     ],
     ids=str,

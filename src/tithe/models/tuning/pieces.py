@@ -19,7 +19,7 @@ from tithe.errors import ConfigError
 from tithe.models.word_states import token_of_piece
 from tithe.ragged import Ragged
 from tithe.tokens import places
-from tithe.types import Items, Rows
+from tithe.types import Floats, Items, Rows
 
 Segments: TypeAlias = Literal["items", "tokens"]
 """What gets one output each: an item, or a token of `tithe.tokens.places`."""
@@ -86,6 +86,7 @@ class Batch:
     mask: Tensor  # (w, t) bool
     segment: Tensor  # (w, t) int64 in [0, s]; s is the bin of what belongs to none
     which: Tensor  # (s,) int64: the number of each segment in the feed
+    beside: Tensor | None = None  # (s, f), see `Feed`
 
     @property
     def count(self) -> int:
@@ -93,17 +94,18 @@ class Batch:
         return len(self.which)
 
     def read(self, encoder: torch.nn.Module) -> Tensor:
-        """(s, width) the mean of an encoder's last states over each segment."""
+        """(s, width) the mean of an encoder's last states over each segment, and what the feed has `beside`."""
         states: Tensor = encoder(input_ids=self.ids, attention_mask=self.mask.long()).last_hidden_state
         return self.pooled(states)
 
     def pooled(self, states: Tensor) -> Tensor:
-        """(s, width): the mean of the states (w, t, width) over the pieces of each segment; 0 where it has none."""
+        """(s, width + f): the mean of the states (w, t, width) over the pieces of each segment; 0 where it has none."""
         width = states.shape[-1]
         flat, segment = states.reshape(-1, width), self.segment.reshape(-1)
         total = flat.new_zeros(self.count + 1, width).index_add(0, segment, flat)
         pieces = flat.new_zeros(self.count + 1).index_add(0, segment, torch.ones_like(flat[:, 0]))
-        return total[:-1] / pieces[:-1].clamp(min=1)[:, None]
+        mean = total[:-1] / pieces[:-1].clamp(min=1)[:, None]
+        return mean if self.beside is None else torch.cat([mean, self.beside.to(mean.dtype)], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,7 @@ class Feed:
     counted: NDArray[np.int64]  # (W, 2) the pieces of a window that count, from and to
     windows: NDArray[np.int64]  # (n + 1,) which windows are those of a row
     splits: NDArray[np.int64]  # (n + 1,) which segments are those of a row
+    beside: Tensor | None = None  # (S, f) float32: what else a head sees of each segment than the encoder's states
 
     def __len__(self) -> int:
         return len(self.windows) - 1
@@ -138,7 +141,16 @@ class Feed:
         return np.diff(self.windows) * (longest + len(self.frame.before) + len(self.frame.after))
 
     @classmethod
-    def of(cls, pieces: Ragged, frame: Frame, items: Items, segments: Segments, device: torch.device | str) -> Feed:
+    def of(
+        cls,
+        pieces: Ragged,
+        frame: Frame,
+        items: Items,
+        segments: Segments,
+        device: torch.device | str,
+        *,
+        beside: Floats | None = None,
+    ) -> Feed:
         """The feed of these items, whose `pieces` the start gave."""
         lengths = pieces.lengths
         windows, begin, length, counted = _windows(lengths, pieces.splits[:-1], frame.room)
@@ -158,6 +170,7 @@ class Feed:
             counted,
             windows,
             splits,
+            None if beside is None else torch.as_tensor(beside, dtype=torch.float32, device=device),
         )
 
     def batch(self, rows: Rows) -> Batch:
@@ -200,7 +213,7 @@ class Feed:
                 found = self.segment[source]
                 counts_here = inside & (place >= counted[:, :1]) & (place < counted[:, 1:]) & (found >= 0)
                 segment = torch.where(counts_here, found + put(offset - first)[:, None], segment)
-        return Batch(ids, mask, segment, which)
+        return Batch(ids, mask, segment, which, None if self.beside is None else self.beside[which])
 
 
 def _windows(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import Moment
 from tithe.models.tuning.packing import Packed, Packer
-from tithe.models.tuning.pieces import ranges
+from tithe.models.tuning.pieces import Feed, ranges
 from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once, weight_of
 from tithe.models.tuning.stacked_bert import ACTIVATIONS, Shape, drop_rows, linear, states
 from tithe.types import Rows
@@ -59,8 +59,8 @@ def _kind(problem: Problem) -> tuple[object, ...]:
     config: Any = problem.encoder.config
     return (
         Shape.of(config), config.vocab_size, problem.head.weight.shape, problem.frozen, problem.dropout,
-        problem.feed.frame, problem.feed.segments, problem.feed.device, problem.targets.ndim, problem.held is None,
-        type(problem.loss), repr(_without_weights(problem.loss)),
+        problem.feed.frame, problem.feed.segments, problem.feed.beside is None, problem.feed.device,
+        problem.targets.ndim, problem.held is None, type(problem.loss), repr(_without_weights(problem.loss)),
     )  # fmt: skip
 
 
@@ -69,6 +69,12 @@ def _shared(problem: Problem) -> list[tuple[str, Tensor]]:
     freeze(problem.encoder, problem.frozen)
     named = problem.encoder.named_parameters()
     return [(name, one) for name, one in named if name.endswith("_embeddings.weight") and not one.requires_grad]
+
+
+def _beside(feeds: Sequence[Feed]) -> Tensor | None:
+    """(S, f) what the feeds have beside the encoder, one feed behind the other; None where they have nothing."""
+    found = [feed.beside for feed in feeds if feed.beside is not None]
+    return torch.cat(found) if found else None
 
 
 def _without_weights(loss: Loss) -> Loss:
@@ -106,6 +112,7 @@ class Stack:
         """The positions in `problems` of those that are still trained."""
         self._compiled = compiled
         self._packer = Packer([problem.feed for problem in problems])
+        self._beside = _beside([problem.feed for problem in problems])
         self._targets = torch.cat([problem.targets for problem in problems])
         self._segment_weights = torch.cat([problem.weights for problem in problems])
         self._held = _HeldRows(problems) if first.held is not None else None
@@ -154,15 +161,17 @@ class Stack:
         sites = range(2 + 2 * self.shape.layers)
         keys = torch.tensor([[self.moments[m].key(site) for m in self.models] for site in sites], dtype=torch.int32)
         batch = self._packer.pack(self.models, rows).to(self.device)
-        logits = self._logits(batch, keys.to(self.device), course)
+        logits = self._logits(batch, keys.to(self.device), course, self._beside)
         return self._loss(logits, self._targets[batch.which], self._segment_weights[batch.which] * batch.counts)
 
-    def _logits(self, batch: Packed, keys: Tensor | None, course: Course) -> Tensor:
-        """(M, s, K); without `keys` nothing is dropped."""
+    def _logits(self, batch: Packed, keys: Tensor | None, course: Course, beside: Tensor | None) -> Tensor:
+        """(M, s, K); without `keys` nothing is dropped. `beside` is what the feeds have beside the encoder."""
         share = self.problems[0].dropout
         drop = None if keys is None or not share else (keys, share)
         with autocast(course.precision, self.device):
             pooled = states(self.fixed, self.weights, self.shape, batch, drop, compiled=self._compiled)
+            if beside is not None:
+                pooled = torch.cat([pooled, beside[batch.which].to(pooled.dtype)], dim=-1)
             if drop:
                 pooled = drop_rows(pooled, drop[0][-1], share)
             logits: Tensor = linear(pooled, self.weights["head.weight"], self.weights["head.bias"])
@@ -193,7 +202,7 @@ class Stack:
         with torch.inference_mode():
             found: list[list[Tensor]] = [[] for _ in self.models]
             for models_rows, batch in self._held.batches(self.models, self.device):
-                logits = self._logits(batch, None, course).float()
+                logits = self._logits(batch, None, course, self._held.beside).float()
                 for at, count in enumerate(models_rows):
                     found[at].append(logits[at, :count])
             return [
@@ -247,6 +256,7 @@ class _HeldRows:
         held = [problem.held for problem in problems if problem.held is not None]
         self._feeds = [one.feed for one in held]
         self._packer = Packer(self._feeds)
+        self.beside = _beside(self._feeds)
         self.targets = [one.targets for one in held]
         self.ones = [torch.ones(len(one.targets), device=one.targets.device) for one in held]
         self._orders = [np.argsort(-feed.sizes, kind="stable") for feed in self._feeds]
