@@ -80,7 +80,7 @@ class Finetune:
             choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing
             better; fewer would choose by luck (docs/training.md).
         crf: for spans: tags next to each other are scored too, by a linear-chain CRF on the head, which has a loss of
-            its own (docs/training.md says what it is worth).
+            its own; false for tokens that are tagged one by one (docs/training.md says what it is worth).
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -106,7 +106,7 @@ class Finetune:
     patience: int = 4
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    crf: bool = False
+    crf: bool = True
     members: int = 10
     device: str = "auto"
 
@@ -120,11 +120,6 @@ class Finetune:
             raise ConfigError(
                 f"lora is the rank of adapters, 1 or more, beside which word pieces do not train, or 0; "
                 f"given lora={self.lora}, words={self.words}"
-            )
-        if self.crf and (self.loss != "auto" or self.smoothing or self.class_weights):
-            raise ConfigError(
-                f"crf has a loss of its own: leave loss, smoothing and class_weights out; given loss={self.loss}, "
-                f"smoothing={self.smoothing}, class_weights={self.class_weights}"
             )
         if not 0 <= self.dropout < 1 or not 0 <= self.validation < 1:
             raise ConfigError(
@@ -142,14 +137,16 @@ class Finetune:
         return frozenset({"proba", "embeddings", "committee"})
 
     @property
+    def _head(self) -> Head:
+        return "linear"
+
+    @property
     def reads_unlabelled(self) -> bool:
         """Whether it learns from unlabelled items too."""
         return self.semi
 
     def for_task(self, task: Task) -> Finetune:
         """Itself, or the one for spans, which gives `proba` alone."""
-        if self.crf and task.name != "spans":
-            raise ConfigError(f"crf links the tags of neighbouring tokens, for spans; a {task.name} task has none")
         return FinetuneSpans(**vars(self)) if task.name == "spans" else self
 
     @staticmethod
@@ -185,7 +182,7 @@ class Finetune:
             "members": self.members,
             "frozen": problem.frozen,
             "lora": self.lora,
-            "head": "linked" if self.crf else "linear",
+            "head": self._head,
             "forms": sees_forms(task, start),
         }
 
@@ -285,7 +282,7 @@ class Finetune:
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         return Problem(
             encoder,
-            _head("linked" if self.crf else "linear", width, classes, rng),
+            _new_head(self._head, width, classes, rng),
             feed,
             targets,
             torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),
@@ -299,6 +296,18 @@ class Finetune:
 
 class FinetuneSpans(Finetune):
     """`finetune` for spans: its models give the probabilities of the tags of each token, and nothing else."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crf and (self.loss != "auto" or self.smoothing or self.class_weights):
+            raise ConfigError(
+                f"the CRF over tags has a loss of its own: leave loss, smoothing and class_weights out, or say "
+                f"crf=false; given loss={self.loss}, smoothing={self.smoothing}, class_weights={self.class_weights}"
+            )
+
+    @property
+    def _head(self) -> Head:
+        return "linked" if self.crf else "linear"
 
     @property
     def provides(self) -> frozenset[View]:
@@ -335,7 +344,7 @@ def draw(rng: Generator) -> int:
     return int(rng.integers(2**31))
 
 
-def _head(kind: Head, width: int, classes: int, rng: Generator) -> torch.nn.Module:
+def _new_head(kind: Head, width: int, classes: int, rng: Generator) -> torch.nn.Module:
     import torch
 
     from tithe.models.tuning import heads

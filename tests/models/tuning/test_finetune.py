@@ -158,11 +158,11 @@ def test_the_forms_of_words_tell_what_an_encoder_without_upper_case_cannot(tiny_
         transplant(model, prepare_start(str(tmp_path / "start"), items, store=ViewStore(None)))
 
 
-def test_a_crf_that_means_nothing_is_refused(task):
-    with pytest.raises(ConfigError, match="crf links the tags of neighbouring tokens, for spans; a choice task has"):
-        replace(QUICK, crf=True).for_task(task)
-    with pytest.raises(ConfigError, match="crf has a loss of its own: leave loss, smoothing and class_weights out"):
-        replace(QUICK, crf=True, loss="focal")
+def test_a_crf_beside_another_loss_is_refused(task):
+    with pytest.raises(ConfigError, match="leave loss, smoothing and class_weights out, or say crf=false"):
+        replace(QUICK, loss="focal").for_task(Spans(("a",)))
+    assert replace(QUICK, loss="focal", crf=False).for_task(Spans(("a",))).loss == "focal"
+    assert replace(QUICK, loss="focal").for_task(task).loss == "focal"
 
 
 def test_a_round_of_one_class_is_cold_and_a_fit_of_it_an_error(tiny, tiny_folder, task, drawn):

@@ -86,7 +86,7 @@ def linked_rows():
 def test_the_loss_of_linked_rows_is_that_of_the_chain_of_the_linear_tagger():
     head, logits, path, weights, lengths = linked_rows()
     chain = Chain.of(Ragged(np.empty((9, 5)), np.array([0, 3, 3, 8, 9])))
-    links = head.links.detach().double().numpy()
+    links = heads.links_of(head.pairs.detach()).double().numpy()
     begun = logits.double().numpy()
     begun[[0, 3, 8]] += links[0]  # a text begins as if behind an O, which that chain does not know
     value, slope, _ = chain.loss(begun, links, path.numpy(), weights.double().numpy())
@@ -96,7 +96,7 @@ def test_the_loss_of_linked_rows_is_that_of_the_chain_of_the_linear_tagger():
     total = float(weights.sum())
     assert float(loss.detach()) == pytest.approx(value / total, rel=1e-5)
     np.testing.assert_allclose(logits.grad.numpy(), slope / total, atol=1e-6)
-    found = head.log_marginals(logits.detach(), lengths).exp().detach().numpy()
+    found = heads.log_marginals(logits.detach(), head.pairs.detach(), lengths).exp().numpy()
     np.testing.assert_allclose(found, chain.marginals(begun, links), atol=1e-6)
 
 
@@ -106,4 +106,4 @@ def test_linked_rows_without_tokens_lose_nothing():
     for lengths in (torch.tensor([0, 0]), torch.empty(0, dtype=torch.int64)):
         loss = head.loss(none, torch.empty(0, dtype=torch.int64), torch.empty(0), lengths)
         assert float(loss.detach()) == 0
-        assert head.log_marginals(none, lengths).shape == (0, 5)
+        assert heads.log_marginals(none, head.pairs, lengths).shape == (0, 5)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tithe.models.tuning import losses
+from tithe.models.tuning import heads, losses
 from tithe.models.tuning.orders import Shuffled
 from tithe.models.tuning.pieces import Feed, Frame, split_texts
 from tithe.models.tuning.programs import Held, Problem, Single, outputs
@@ -50,6 +50,7 @@ def problem(
     frozen: int = 1,
     dropout: float = 0.1,
     beside: int = 0,
+    crf: bool = False,
 ) -> Problem:
     """A problem of its own data: 17 rows and more, labels by chance."""
     rng = stream(seed, "test", "problem")
@@ -62,15 +63,19 @@ def problem(
             forms = rng.standard_normal((int(feed.splits[-1]), beside)).astype(np.float32)
             feed = replace(feed, beside=torch.as_tensor(forms))
         size = int(feed.splits[-1])
+        if crf:  # legal paths of O and B
+            return feed, torch.as_tensor(rng.integers(0, 2, size))
         one = rng.integers(0, 3, size) if kind == "one" else rng.integers(0, 2, (size, 3)).astype(np.float32)
         return feed, torch.as_tensor(one)
 
     feed, targets = part(17 + seed)
-    head = torch.nn.Linear(CONFIG["hidden_size"] + beside, 3)
+    width = CONFIG["hidden_size"] + beside
+    head = heads.Linked(width, 3) if crf else torch.nn.Linear(width, 3)
     with torch.no_grad():
         head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, tuple(head.weight.shape)).astype(np.float32)))
         head.bias.zero_()
-    weights = torch.as_tensor(rng.uniform(0.5, 2, len(targets)).astype(np.float32))
+    of_rows = rng.uniform(0.5, 2, len(feed)) if crf else rng.uniform(0.5, 2, len(targets))
+    weights = torch.as_tensor((np.repeat(of_rows, np.diff(feed.splits)) if crf else of_rows).astype(np.float32))
     of_classes = torch.as_tensor(rng.uniform(0.5, 2, 3).astype(np.float32)) if class_weights else None
     return Problem(
         encoder(), head, feed, targets, weights, losses.build(loss, kind, class_weights=of_classes),
@@ -116,6 +121,7 @@ def test_each_model_of_a_stack_has_the_losses_of_its_single_fit(settings: dict[s
         {"loss": "focal", "class_weights": True, "frozen": 0},
         {"frozen": 2},
         {"segments": "tokens", "beside": 5, "held": True},
+        {"segments": "tokens", "crf": True, "held": True},
         {"dropout": 0.0},
     ],
     ids=str,

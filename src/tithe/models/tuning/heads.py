@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tithe.models.links import Link, Sigmoid
 from tithe.models.solver import Basis, fit_affine
-from tithe.models.tuning.chain_loss import chain_loss, legal_pairs, marginals
+from tithe.models.tuning.chain_loss import chain_losses, legal_pairs, marginals
 from tithe.types import Floats
 
 Head: TypeAlias = Literal["linear", "unit", "chain", "linked"]
@@ -84,27 +84,40 @@ class Linked(nn.Module):
         """(s, K) logits, before the tags beside them are looked at."""
         return functional.linear(states, self.weight, self.bias)
 
-    @property
-    def links(self) -> Tensor:
-        """(K, K) what each tag adds behind each tag; hardly possible for an illegal step."""
-        return legal_pairs(_PACE * self.pairs)
-
     def loss(self, logits: Tensor, targets: Tensor, weights: Tensor, lengths: Tensor) -> Tensor:
-        """() nats a token of the paths `targets` (s,) through rows that stand one behind the other.
+        """() nats a token; see `linked_losses`."""
+        owner = torch.zeros_like(lengths)
+        return linked_losses(logits, self.pairs[None], targets, weights, lengths=lengths, owner=owner)[0]
 
-        Args:
-            weights: (s,), alike for all tokens of a row.
-            lengths: (n,) int64, the tokens of each row.
-        """
-        inside, padded = _rows(logits, lengths)
-        path = torch.zeros(inside.shape, dtype=torch.int64, device=logits.device).masked_scatter(inside, targets)
-        each = torch.zeros(inside.shape, device=logits.device).masked_scatter(inside, weights.float())
-        return chain_loss(padded, self.links, path, lengths, each.amax(dim=1))
 
-    def log_marginals(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """(s, K) the logarithm of the probability of each tag at each token; lengths as for `loss`."""
-        inside, padded = _rows(logits, lengths)
-        return marginals(padded, self.links, lengths)[inside].clamp(min=_LEAST).log()
+def links_of(pairs: Tensor) -> Tensor:
+    """(..., K, K) what each tag adds behind each tag, by a head's `pairs`; hardly possible for an illegal step."""
+    return legal_pairs(_PACE * pairs)
+
+
+def linked_losses(
+    logits: Tensor, pairs: Tensor, targets: Tensor, weights: Tensor, *, lengths: Tensor, owner: Tensor
+) -> Tensor:
+    """(M,) nats a token of the paths `targets` (s,) through rows of M models that stand one behind the other.
+
+    Args:
+        logits: (s, K) of all rows.
+        pairs: (M, K, K), those of the heads.
+        weights: (s,), alike for all tokens of a row.
+        lengths: (n,) int64, the tokens of each row.
+        owner: (n,) int64, the model of each row.
+    """
+    inside, padded = _rows(logits, lengths)
+    path = torch.zeros(inside.shape, dtype=torch.int64, device=logits.device).masked_scatter(inside, targets)
+    each = torch.zeros(inside.shape, device=logits.device).masked_scatter(inside, weights.float())
+    links = links_of(pairs)[owner]
+    return chain_losses(padded, links, path, lengths, each.amax(dim=1), owner=owner, models=len(pairs))
+
+
+def log_marginals(logits: Tensor, pairs: Tensor, lengths: Tensor) -> Tensor:
+    """(s, K) the logarithm of the probability of each tag at each token, by a head's `pairs` (K, K)."""
+    inside, padded = _rows(logits, lengths)
+    return marginals(padded, links_of(pairs), lengths)[inside].clamp(min=_LEAST).log()
 
 
 def _rows(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import HashDropout, Moment, install
-from tithe.models.tuning.heads import Linked
+from tithe.models.tuning.heads import Linked, log_marginals
 from tithe.models.tuning.pieces import Batch, Feed, ranges
 from tithe.types import Rows
 
@@ -75,8 +75,8 @@ class Problem:
 
     @property
     def plain(self) -> bool:
-        """Whether it is what a stack can hold: an encoder's own weights and a linear head."""
-        return isinstance(self.head, nn.Linear) and not has_adapters(self.encoder)
+        """Whether it is what a stack can hold: an encoder's own weights and a linear or a linked head."""
+        return isinstance(self.head, nn.Linear | Linked) and not has_adapters(self.encoder)
 
 
 class Program(Protocol):
@@ -137,7 +137,7 @@ class Tuned(nn.Module):
     def settled(self, logits: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """(s, K) the logits of whole rows with so many segments: as they are, or for linked tags log-marginals."""
         if isinstance(self.head, Linked):
-            return self.head.log_marginals(logits, torch.as_tensor(lengths, device=logits.device))
+            return log_marginals(logits, self.head.pairs, torch.as_tensor(lengths, device=logits.device))
         return logits
 
 

@@ -113,7 +113,7 @@ def _content(fit: Fit) -> list[torch.Tensor]:
     held = [] if problem.held is None else [problem.held.feed.pieces, problem.held.targets]
     of_classes = getattr(problem.loss, "class_weights", None)
     found = [problem.feed.pieces, problem.targets, problem.weights, *problem.head.parameters(), *batches, *held]
-    found += [] if of_classes is None else [of_classes]
+    found += [one for one in (of_classes, problem.feed.beside) if one is not None]
     return [*found, *problem.encoder.parameters()]  # last: large, and alike but where runs have other starts
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import Moment
+from tithe.models.tuning.heads import Linked, linked_losses, log_marginals
 from tithe.models.tuning.packing import Packed, Packer
 from tithe.models.tuning.pieces import Feed, ranges
 from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once, weight_of
@@ -58,9 +59,10 @@ def _kind(problem: Problem) -> tuple[object, ...]:
     """What must agree in a stack and is quickly compared."""
     config: Any = problem.encoder.config
     return (
-        Shape.of(config), config.vocab_size, problem.head.weight.shape, problem.frozen, problem.dropout,
-        problem.feed.frame, problem.feed.segments, problem.feed.beside is None, problem.feed.device,
-        problem.targets.ndim, problem.held is None, type(problem.loss), repr(_without_weights(problem.loss)),
+        Shape.of(config), config.vocab_size, type(problem.head), problem.head.weight.shape, problem.frozen,
+        problem.dropout, problem.feed.frame, problem.feed.segments, problem.feed.beside is None,
+        problem.feed.device, problem.targets.ndim, problem.held is None, type(problem.loss),
+        repr(_without_weights(problem.loss)),
     )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ class Stack:
         self.models = list(range(len(problems)))
         """The positions in `problems` of those that are still trained."""
         self._compiled = compiled
+        self._linked = isinstance(first.head, Linked)
         self._packer = Packer([problem.feed for problem in problems])
         self._beside = _beside([problem.feed for problem in problems])
         self._targets = torch.cat([problem.targets for problem in problems])
@@ -133,8 +136,8 @@ class Stack:
                 continue  # came with the first of its three
             rows = [torch.cat([own[part] for part in joined or [name]]).detach() for own in named]
             weights[_joined(name)] = nn.Parameter(torch.stack(rows).to(self.device), like.requires_grad)
-        for part in ("weight", "bias"):
-            rows = [getattr(problem.head, part).detach() for problem in self.problems]
+        for part, _ in self.problems[0].head.named_parameters():
+            rows = [problem.head.get_parameter(part).detach() for problem in self.problems]
             weights[f"head.{part}"] = nn.Parameter(torch.stack(rows).to(self.device))
         return shared, weights
 
@@ -152,7 +155,8 @@ class Stack:
         inside = [
             (name, one) for name, one in self.weights.items() if one.requires_grad and not name.startswith("head.")
         ]
-        return rates(inside, [self.weights["head.weight"], self.weights["head.bias"]], course, stacked=True)
+        head = [one for name, one in self.weights.items() if name.startswith("head.")]
+        return rates(inside, head, course, stacked=True)
 
     def losses(self, rows: Sequence[Rows], step: int, course: Course, before: Sequence[Rows] | None = None) -> Tensor:
         """See `Program`."""
@@ -160,9 +164,27 @@ class Stack:
             moment.step = step
         sites = range(2 + 2 * self.shape.layers)
         keys = torch.tensor([[self.moments[m].key(site) for m in self.models] for site in sites], dtype=torch.int32)
-        batch = self._packer.pack(self.models, rows).to(self.device)
+        packed = self._packer.pack(self.models, rows)
+        batch = packed.to(self.device)
         logits = self._logits(batch, keys.to(self.device), course, self._beside)
+        if self._linked:
+            return self._linked_losses(logits, packed, rows)
         return self._loss(logits, self._targets[batch.which], self._segment_weights[batch.which] * batch.counts)
+
+    def _linked_losses(self, logits: Tensor, packed: Packed, rows: Sequence[Rows]) -> Tensor:
+        """(M,) the losses of heads that link the tags of a row."""
+        real = packed.counts.flatten().nonzero()[:, 0].to(self.device)  # found on the CPU, so that nothing waits
+        which = packed.which.flatten().to(self.device)[real]
+        lengths = [np.diff(self.problems[m].feed.splits)[own] for m, own in zip(self.models, rows, strict=True)]
+        owner = np.repeat(np.arange(self.size), [len(own) for own in rows])
+        return linked_losses(
+            logits.flatten(0, 1)[real],
+            self.weights["head.pairs"],
+            self._targets[which],
+            self._segment_weights[which],
+            lengths=torch.as_tensor(np.concatenate(lengths), device=self.device),
+            owner=torch.as_tensor(owner, device=self.device),
+        )
 
     def _logits(self, batch: Packed, keys: Tensor | None, course: Course, beside: Tensor | None) -> Tensor:
         """(M, s, K); without `keys` nothing is dropped. `beside` is what the feeds have beside the encoder."""
@@ -205,10 +227,13 @@ class Stack:
                 logits = self._logits(batch, None, course, self._held.beside).float()
                 for at, count in enumerate(models_rows):
                     found[at].append(logits[at, :count])
-            return [
-                float(self._losses[m](torch.cat(own)[self._held.back(m)], self._held.targets[m], self._held.ones[m]))
-                for m, own in zip(self.models, found, strict=True)
-            ]
+            judged = []
+            for at, (m, own) in enumerate(zip(self.models, found, strict=True)):
+                logits = torch.cat(own)[self._held.back(m)]
+                if self._linked:
+                    logits = log_marginals(logits, self.weights["head.pairs"][at], self._held.lengths(m))
+                judged.append(float(self._losses[m](logits, self._held.targets[m], self._held.ones[m])))
+            return judged
 
     def state(self, model: int) -> dict[str, Tensor]:
         """See `Program`; `model` counts those that are still trained."""
@@ -273,6 +298,11 @@ class _HeldRows:
             found.append((counts, self._packer.pack(models, rows).to(device)))
             at += size
         return found
+
+    def lengths(self, model: int) -> Tensor:
+        """(n,) the segments of each row of a model's feed."""
+        feed = self._feeds[model]
+        return torch.as_tensor(np.diff(feed.splits), device=feed.device)
 
     def back(self, model: int) -> Tensor:
         """(S,) where each segment of a model's feed stands among the outputs of its batches."""
