@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tithe.models.tuning.training import Trained
 
 _BUILT_KEPT, _OUTPUTS_KEPT = 2, 3
-_FORMS = 4
+_FORMS = 10
 
 
 def device_of(name: str) -> torch.device:
