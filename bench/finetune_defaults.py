@@ -1,13 +1,13 @@
 """Which settings of `finetune` do for 20 labels and for 5,000: each arm against the defaults, paired by seed.
 
     python bench/finetune_defaults.py --data DIR --start minilm --out defaults.json
-    python bench/finetune_defaults.py --data ../shared/data --task spans --sets conll2003 --sizes 100,400 \\
-        --arms "finetune; finetune(crf=true)" --out crf.json
+    python bench/finetune_defaults.py --data ../shared/data --task spans --sets conll2003 --sizes 100 --judges 600 \\
+        --arms "finetune(crf=false) @ minilm; finetune @ minilm+lexical" --out spans.json
 
 `DIR/NAME/train.csv` (id, text, label) or `train.parquet` for each of --sets. A fifth of each training file, drawn by
-the seed, judges (2,000 items at most); the labels are drawn from the rest. No test file is read. Arms are specs of
-`finetune`, the first is what others are compared with, by accuracy or for spans by entity F1. With `--engine stacked`
-alike fits share the GPU.
+the seed, judges; the labels are drawn from the rest. No test file is read. Arms are specs of trainers, where `@` names
+another start than `--start`; the first is what others are compared with, by accuracy or for spans by entity F1. With
+`--engine stacked` alike fits share the GPU.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ ARMS = (
 )
 SIZES = (20, 50, 109, 250, 545, 1090, 3500)
 
-JUDGES = 2000  # at most
-
 _READ: dict[str, Items] = {}
 _STORE = ViewStore(None)
 
 
-def one(data: str, name: str, size: int, seed: int, spec: str, start: str, kind: str = "choice") -> dict[str, object]:
+def one(data: str, name: str, size: int, seed: int, arm: str, given: argparse.Namespace) -> dict[str, object]:
     """Fits one model and judges it."""
+    spec, _, start = (part.strip() for part in arm.partition("@"))
+    kind = given.task
     if name not in _READ:
         file = Path(data) / name / "train.csv"
         _READ[name] = read_items(file if file.exists() else file.with_suffix(".parquet"), task=kind)
     items = _READ[name]
     task = declared_task(kind, items, None)
     order = stream(seed, "defaults", name).permutation(len(items))
-    judges = min(JUDGES, len(items) // 5)
+    judges = min(given.judges, len(items) // 5)
     dev, pool = order[:judges], order[judges:]
     rows = pool[:size]
     gold = list(items.gold or ())
     made = trainer_of(spec, task)
     began = time.perf_counter()
-    prepared = prepare_start(start, items, store=_STORE)
+    prepared = prepare_start(start or given.start, items, store=_STORE)
     model = made.fit(
         task,
         Examples(items.take(rows), [gold[row] for row in rows]),
@@ -87,7 +87,7 @@ def one(data: str, name: str, size: int, seed: int, spec: str, start: str, kind:
         "set": name,
         "size": size,
         "seed": seed,
-        "arm": spec,
+        "arm": arm,
         "accuracy": scores["token_accuracy" if kind == "spans" else "accuracy"],
         macro: scores[macro],
         "log_loss": log_loss,
@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("--arms", default="", help="specs, parted by ;")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--start", default="minilm")
+    parser.add_argument("--judges", type=int, default=2000, help="items that judge, at most")
     parser.add_argument("--engine", default="inline")
     parser.add_argument("--out", required=True)
     given = parser.parse_args()
@@ -116,7 +117,7 @@ def main() -> None:
         for size in map(int, given.sizes.split(",")):
             began = time.perf_counter()
             jobs = [
-                Job(f"{name} {size} {seed} {arm}", one, (given.data, name, size, seed, arm, given.start, given.task))
+                Job(f"{name} {size} {seed} {arm}", one, (given.data, name, size, seed, arm, given))
                 for arm in arms
                 for seed in range(given.seeds)
             ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tithe import registry, rng
 from tithe.errors import ConfigError, LabelError
@@ -16,6 +17,7 @@ from tithe.models.finetune import Finetune
 from tithe.models.saving import load_model
 from tithe.models.setfit import SetFit
 from tithe.models.starts import prepare_start
+from tithe.models.tuning import programs
 from tithe.tasks.choice import Choice
 from tithe.tasks.multilabel import MultiLabel
 from tithe.testing.tiny import write_tiny_encoder
@@ -150,11 +152,27 @@ def test_one_class_alone_and_undeclared_labels_are_refused(start):
         ({"head": "chain"}, CHOICE, "not for a choice task"),
         ({"head": "logistic"}, SETS, "not for a multilabel task"),
         ({"batch": 1}, CHOICE, "2 pairs or more"),
+        ({"steps": -5}, CHOICE, "steps is 0, for as many as the labels ask for, or more; given -5"),
+        ({"freeze": 9}, CHOICE, "freeze=9 leaves nothing of this encoder to train; freeze fewer layers"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(start, settings, task, says):
     with pytest.raises(ConfigError, match=says):
         fit(start, task, choices(6) if task is CHOICE else sets(6), **settings)
+
+
+def test_too_little_memory_for_a_batch_of_pairs_halves_it(start, monkeypatch, caplog):
+    losses = programs.Single.losses
+
+    def small(self, rows, step, course, before=None):
+        if len(rows[0]) > 10:
+            raise torch.OutOfMemoryError("out of memory")
+        return losses(self, rows, step, course, before)
+
+    monkeypatch.setattr(programs.Single, "losses", small)
+    model = fit(start, CHOICE, choices(24), steps=8)
+    assert "halved from here on" in caplog.text
+    assert len(model.view("proba", choices(3).items)) == 3
 
 
 def test_a_lora_rank_trains_adapters_in_the_first_phase_too(start):

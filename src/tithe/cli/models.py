@@ -101,6 +101,8 @@ def train(
     if save_start:
         start_folder.save_start(model, save_start)
         typer.echo(f"its encoder, as a start: {save_start}")
+        if not start_folder.has_head(save_start):
+            note("its head also reads word forms and stays with the model; with --start minilm it would go along")
 
 
 def predict(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tithe import registry
-from tithe.errors import ConfigError, LabelError
+from tithe.errors import ConfigError, LabelError, TrainingError
 from tithe.log import joined
 from tithe.models import Model, Start, Tell, quiet
 from tithe.models.finetune_model import FinetuneModel, device_of, forms_of, sees_forms
@@ -42,6 +42,7 @@ FEWEST_HELD = 200
 """Labels from which on a tenth of them is held out; below, training takes a fixed number of steps."""
 
 _MOST_HELD = 1000
+_LEAST = {"steps": 0, "batch": 1, "accumulate": 1, "freeze": 0, "judges": 1, "patience": 1, "members": 1}
 _SMOOTHING = 0.1
 _JUDGEMENTS = 10
 _ADAPTERS_RATE = 10  # adapters begin at 0 and are few: they want larger steps (docs/fewshot.md)
@@ -50,7 +51,7 @@ _GROWTH = 0.55  # and then steps ~ labels to this power: 700 at 1,116, 1,600 at 
 
 
 def steps_for(labels: int) -> int:
-    """The steps of 32 rows for so many labels; whole hundreds, so that alike runs can train side by side.
+    """The steps of 32 rows for so many labels that train; whole hundreds, so that alike runs can train side by side.
 
     >>> [steps_for(n) for n in (20, 250, 1116, 5000, 20000)]
     [300, 300, 700, 1600, 3300]
@@ -79,8 +80,8 @@ class Finetune:
         validation: the share of labels held out from 200 labels on, to calibrate by. From `judges` of them on they also
             choose the best weights, and training ends once `patience` of ten looks in a row have brought nothing
             better; fewer would choose by luck (docs/training.md).
-        crf: for spans: tags next to each other are scored too, by a linear-chain CRF on the head, which has a loss of
-            its own; false for tokens that are tagged one by one (docs/training.md says what it is worth).
+        crf: for spans: tags next to each other are scored too, by a linear-chain CRF on the head, with a loss of its
+            own. On by default, but where a loss, smoothing or class weights are named.
         members: of the committee: passes with dropout.
         device: `auto`, `cpu`, `cuda` or `cuda:1`.
 
@@ -106,24 +107,33 @@ class Finetune:
     patience: int = 4
     accumulate: int = 1
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    crf: bool = True
+    crf: bool | None = None
     members: int = 10
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.steps < 0 or self.accumulate < 1 or not self.rate > 0:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {least} or more; given {getattr(self, name)}")
+        for name in ("rate", "head_rate", "layer_decay"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is a number above 0; given {getattr(self, name)}")
+        for name in ("dropout", "validation", "augment"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is a share from 0 to below 1; given {getattr(self, name)}")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ConfigError(f"there is no precision {self.precision!r}; there are: auto, bf16, fp32")
+        if self.augment and not self.semi:
+            raise ConfigError(f"augment shakes what self-training guessed: say semi=true too; given {self.augment}")
+        if self.crf and self._own_loss:
             raise ConfigError(
-                f"finetune needs batch and accumulate of 1 or more, steps of 0 or more and a rate above 0; given "
-                f"batch={self.batch}, accumulate={self.accumulate}, steps={self.steps}, rate={self.rate}"
+                f"the CRF over tags has a loss of its own: leave loss, smoothing and class_weights out, or crf; given "
+                f"loss={self.loss}, smoothing={self.smoothing}, class_weights={self.class_weights}"
             )
         if self.lora < 0 or (self.lora and self.words):
             raise ConfigError(
                 f"lora is the rank of adapters, 1 or more, beside which word pieces do not train, or 0; "
                 f"given lora={self.lora}, words={self.words}"
-            )
-        if not 0 <= self.dropout < 1 or not 0 <= self.validation < 1:
-            raise ConfigError(
-                f"dropout and validation are shares from 0 to below 1; given {self.dropout} and {self.validation}"
             )
 
     @property
@@ -137,8 +147,12 @@ class Finetune:
         return frozenset({"proba", "embeddings", "committee"})
 
     @property
-    def _head(self) -> Head:
-        return "linear"
+    def _own_loss(self) -> bool:
+        return self.loss != "auto" or bool(self.smoothing) or self.class_weights
+
+    def _head(self, task: Task) -> Head:
+        linked = not self._own_loss if self.crf is None else self.crf
+        return "linked" if task.name == "spans" and linked else "linear"
 
     @property
     def reads_unlabelled(self) -> bool:
@@ -182,7 +196,7 @@ class Finetune:
             "members": self.members,
             "frozen": problem.frozen,
             "lora": self.lora,
-            "head": self._head,
+            "head": self._head(task),
             "forms": sees_forms(task, start),
         }
 
@@ -217,7 +231,9 @@ class Finetune:
         return model(problem, Beside(halves, [0, len(train)]), longer, both.items)
 
     def split(self, examples: Examples, rng: Generator) -> tuple[Examples, Examples | None]:
-        """The examples that train and those held out, each in the order of the answers."""
+        """The examples that train and those held out, each in the order of the answers; without those of weight 0."""
+        if examples.weights is not None:
+            examples = _part(examples, np.flatnonzero(np.asarray(examples.weights)))
         count = len(examples)
         order = rng.permutation(count)
         held = min(_MOST_HELD, round(count * self.validation)) if count >= FEWEST_HELD else 0
@@ -265,27 +281,29 @@ class Finetune:
             adapters.inject(encoder, self.lora, frozen=frozen)
             adapters.draw(encoder, rng)
 
-        def fed(part: Examples) -> tuple[Feed, torch.Tensor]:
+        def fed(part: Examples) -> tuple[Feed, torch.Tensor, torch.Tensor]:
             pieces = start.view("pieces", part.items)
             beside = forms_of(start, part.items) if sees_forms(task, start) else None
             segments: Segments = "tokens" if task.name == "spans" else "items"
             feed = Feed.of(pieces, frame, part.items, segments, device, beside=beside)
-            return feed, torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
+            sample = np.ones(len(part)) if part.weights is None else np.asarray(part.weights)
+            weights = np.repeat(sample, np.diff(feed.splits)).astype(np.float32)
+            targets = torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
+            return feed, targets, torch.as_tensor(weights, device=device)
 
-        feed, targets = fed(train)
+        feed, targets, weights = fed(train)
         width = int(encoder.config.hidden_size) + (0 if feed.beside is None else feed.beside.shape[1])
         array = targets.cpu().numpy()
         check_classes(array, len(train))
         classes = columns_of(task)
         weighted = torch.as_tensor(_class_weights(array, classes), device=device) if self.class_weights else None
-        sample = np.ones(len(train)) if train.weights is None else np.asarray(train.weights)
         kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         return Problem(
             encoder,
-            _new_head(self._head, width, classes, rng),
+            _new_head(self._head(task), width, classes, rng),
             feed,
             targets,
-            torch.as_tensor(np.repeat(sample, np.diff(feed.splits)).astype(np.float32), device=device),
+            weights,
             losses.build(self.loss, kind, class_weights=weighted, smoothing=self._smoothing(task, held)),
             None if held is None else Held(*fed(held)),
             self.dropout,
@@ -297,18 +315,6 @@ class Finetune:
 class FinetuneSpans(Finetune):
     """`finetune` for spans: its models give the probabilities of the tags of each token, and nothing else."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.crf and (self.loss != "auto" or self.smoothing or self.class_weights):
-            raise ConfigError(
-                f"the CRF over tags has a loss of its own: leave loss, smoothing and class_weights out, or say "
-                f"crf=false; given loss={self.loss}, smoothing={self.smoothing}, class_weights={self.class_weights}"
-            )
-
-    @property
-    def _head(self) -> Head:
-        return "linked" if self.crf else "linear"
-
     @property
     def provides(self) -> frozenset[View]:
         """`proba`."""
@@ -318,15 +324,21 @@ class FinetuneSpans(Finetune):
 def run_on(
     problem: Problem, order: Order, course: Course, *, items: Items, tell: Tell, checkpoint: Checkpoint | None = None
 ) -> Trained:
-    """Trains; a loss that is no number is told with the ids of its batch."""
+    """Trains; a loss that is no number is told with the ids of its batch, and too little memory in one line."""
     from tithe.models.tuning.gathering import run
-    from tithe.models.tuning.training import ADVICE, NotANumberError
+    from tithe.models.tuning.training import ADVICE, NotANumberError, short_of_memory
 
     try:
         return run(problem, order, course, tell=tell, checkpoint=checkpoint)
     except NotANumberError as error:
         ids = ", ".join([items.ids[row] for row in error.rows.ravel()[:8]])
         raise NotANumberError(error.step, error.rows, error.loss, f"the items {ids}; {ADVICE}") from None
+    except (RuntimeError, MemoryError) as error:  # outside of a batch: the optimiser's state, or held rows
+        if not short_of_memory(error):
+            raise
+        raise TrainingError(
+            f"memory is too small for this start ({str(error).splitlines()[0]}); give a smaller one, or lora=8"
+        ) from None
 
 
 def _part(examples: Examples, rows: NDArray[np.int64]) -> Examples:

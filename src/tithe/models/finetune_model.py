@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _BUILT_KEPT, _OUTPUTS_KEPT = 2, 3
 _FORMS = 10
+_BLANK = Items(["blank"], [" "])
 
 
 def device_of(name: str) -> torch.device:
@@ -61,7 +62,8 @@ def sees_forms(task: Task, start: Start) -> bool:
 
 def forms_of(start: Start, items: Items) -> Floats:
     """(T, f) the forms of the words of these items, about as long as an encoder's states, so that both are learned."""
-    return np.asarray(start.view("word_forms", items).values, np.float32) * np.float32(_FORMS)
+    seen = items if len(items) else _BLANK  # a view of nothing is refused, and has the same width
+    return np.asarray(start.view("word_forms", seen).values, np.float32) * np.float32(_FORMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +103,9 @@ class FinetuneModel:
         from tithe.models.tuning.programs import outputs
 
         logits = outputs(plain._module, held.feed, facts["precision"])[0].cpu().numpy()
-        truth = held.targets.cpu().numpy()
-        found = calibrate(logits, truth > 0.5 if kind == "set" else truth)
-        right = float((logits.argmax(axis=1) == truth).mean()) if kind == "one" else None
+        truth, weights = held.targets.cpu().numpy(), held.weights.cpu().numpy()
+        found = calibrate(logits, truth > 0.5 if kind == "set" else truth, weights)
+        right = float(np.average(logits.argmax(axis=1) == truth, weights=weights)) if kind == "one" else None
         name = {"choice": "accuracy", "spans": "token_accuracy"}.get(task.name)
         scores = {f"{name}_on_asked": round(right, 4)} if name and right is not None else {}
         return cls(task, start, arrays, found, facts | {"scores": scores, "held": len(held.feed)}, device)
@@ -215,12 +217,9 @@ class FinetuneModel:
         """
         from tithe.models.tuning.programs import outputs
 
-        module, feed = self._module, self._feed(items)
-        found = []
-        for member in range(self.facts["members"]):
-            module.dropout.moment.step = -1 - member  # type: ignore[union-attr]  # `_built` put a HashDropout there
-            found.append(outputs(module, feed, self.facts["precision"], drop=True)[0].cpu().numpy())
-        return found
+        module, feed, precision = self._module, self._feed(items), self.facts["precision"]
+        members = range(self.facts["members"])
+        return [outputs(module, feed, precision, member=member)[0].cpu().numpy() for member in members]
 
     def _feed(self, items: Items) -> Any:
         from tithe.models.tuning.pieces import Feed, Frame

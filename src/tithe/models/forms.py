@@ -182,7 +182,7 @@ def _form_matrix(types: Sequence[str], row_of: dict[str, int], weights: Floats) 
     starts = np.concatenate([[0], np.cumsum([len(one) for one in columns])])
     flat = np.array([column for one in columns for column in one], dtype=np.int64)
     matrix = sparse.csr_matrix((weights[flat], flat, starts), shape=(len(types), len(weights)))
-    return normalize(matrix)
+    return normalize(matrix) if len(types) else matrix
 
 
 def _learn_company(sentences: Sequence[Sequence[str]], seed: int) -> tuple[tuple[str, ...], Floats]:

@@ -129,17 +129,19 @@ class Generate:
         script = script_of(task, language, facts)
         facts["longest"] = longest_answer(script, train.labels)
         feed, count = exchanges_of(script, language, train, facts, device), len(train)
-        weights = np.ones(count) if train.weights is None else np.asarray(train.weights)
+
+        def nothing_of(part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+            """Targets, which an exchange holds itself, and weights."""
+            weights = np.ones(len(part)) if part.weights is None else np.asarray(part.weights)
+            return torch.zeros(len(part), device=device), torch.as_tensor(weights.astype(np.float32), device=device)
+
         problem = Problem(
             language.model,
             nn.Identity(),
             feed,
-            torch.zeros(count, device=device),
-            torch.as_tensor(weights.astype(np.float32), device=device),
+            *nothing_of(train),
             AnswerLoss(),
-            None
-            if held is None
-            else Held(exchanges_of(script, language, held, facts, device), torch.zeros(len(held), device=device)),
+            None if held is None else Held(exchanges_of(script, language, held, facts, device), *nothing_of(held)),
             dropout=0.0,
             frozen=0,
         )

@@ -68,6 +68,8 @@ class SetFit:
                 f"setfit has no head {self.head!r}; there are: logistic (choice), ovr, chain (multilabel), "
                 f"differentiable (both), auto"
             )
+        if self.steps < 0:
+            raise ConfigError(f"steps is 0, for as many as the labels ask for, or more; given {self.steps}")
         if self.batch < 2:
             raise ConfigError(f"setfit needs batches of 2 pairs or more, one alike and one not; given {self.batch}")
         self._tuner()  # which checks the rest
@@ -114,6 +116,7 @@ class SetFit:
         from torch import nn
 
         from tithe.models.tuning.pairs import PairLoss, Pairs
+        from tithe.models.tuning.programs import freeze
 
         head, tuner = self._head(task), self._tuner()
         train, held = tuner.split(examples, rng)
@@ -122,6 +125,9 @@ class SetFit:
         applies = targets > 0.5 if targets.ndim == 2 else targets[:, None] == np.arange(len(task.labels))
         pairs = Pairs(applies, self.batch, seed=draw(rng))
         contrast = replace(problem, head=nn.Identity(), loss=PairLoss(), held=None)
+        freeze(contrast.encoder, contrast.frozen)
+        if not any(one.requires_grad for one in contrast.encoder.parameters()):
+            raise ConfigError(f"freeze={self.freeze} leaves nothing of this encoder to train; freeze fewer layers")
         trained = run_on(contrast, pairs, self._course(len(train)), items=train.items, tell=tell)
         kind: Head = "linear"
         if head == "differentiable":

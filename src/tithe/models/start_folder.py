@@ -85,10 +85,12 @@ def save_start(model: Model, into: Path) -> None:
         "from": getattr(model.start, "spec", type(model.start).__name__),
         "task": model.task.name,
         "labels": list(model.task.labels),
-        "calibration": model.calibration.to_json(),
-        "facts": model.facts | {"lora": 0},
     }
-    write_start(into, encoder, tokenizer, about, head=None if model.sees_forms else model.head)
+    if model.sees_forms:
+        write_start(into, encoder, tokenizer, about)
+        return
+    about |= {"calibration": model.calibration.to_json(), "facts": model.facts | {"lora": 0}}
+    write_start(into, encoder, tokenizer, about, head=model.head)
 
 
 def plain_encoder(model: FinetuneModel) -> Any:

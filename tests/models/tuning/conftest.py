@@ -72,7 +72,7 @@ def problem_of(tiny: EncoderStart) -> Callable[..., Problem]:
             targets,
             torch.ones(count),
             losses.build("auto", "one"),
-            Held(*fed(*messages(held, seed + 1))) if held else None,
+            Held(*fed(*messages(held, seed + 1)), torch.ones(held)) if held else None,
             dropout,
             seed,
             frozen,

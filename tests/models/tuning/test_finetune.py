@@ -3,6 +3,8 @@
 import logging
 import re
 import shutil
+import threading
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -148,6 +150,9 @@ def test_the_forms_of_words_tell_what_an_encoder_without_upper_case_cannot(tiny_
         assert model.sees_forms == (spec != str(tiny_folder))
     blind, seeing = scores.values()
     assert seeing > 0.9 > blind + 0.3
+    for texts, tokens in (([], 0), ([" ", ""], 0), (["", "bank"], 1)):
+        some = Items([str(at) for at in range(len(texts))], texts)
+        assert model.view("proba", some).values.shape == (tokens, 3)
     model.save(tmp_path / "model")
     loaded = load_model(tmp_path / "model", store=ViewStore(None))
     assert np.array_equal(loaded.view("proba", held).values, proba.values)
@@ -159,10 +164,12 @@ def test_the_forms_of_words_tell_what_an_encoder_without_upper_case_cannot(tiny_
 
 
 def test_a_crf_beside_another_loss_is_refused(task):
-    with pytest.raises(ConfigError, match="leave loss, smoothing and class_weights out, or say crf=false"):
-        replace(QUICK, loss="focal").for_task(Spans(("a",)))
-    assert replace(QUICK, loss="focal", crf=False).for_task(Spans(("a",))).loss == "focal"
-    assert replace(QUICK, loss="focal").for_task(task).loss == "focal"
+    with pytest.raises(ConfigError, match="leave loss, smoothing and class_weights out, or crf; given loss=focal"):
+        replace(QUICK, loss="focal", crf=True)
+    spans = Spans(("a",))
+    assert replace(QUICK, loss="focal")._head(spans) == "linear"
+    assert QUICK._head(spans) == "linked"
+    assert replace(QUICK, crf=False)._head(spans) == QUICK._head(task) == "linear"
 
 
 def test_a_round_of_one_class_is_cold_and_a_fit_of_it_an_error(tiny, tiny_folder, task, drawn):
@@ -310,6 +317,84 @@ def test_what_a_model_says_of_an_item_hardly_depends_on_its_company(choice_model
     alone = choice_model.view("proba", Items(items.ids[7:9], items.texts[7:9]))
     np.testing.assert_allclose(alone, whole[7:9], atol=1e-5)
     assert choice_model.view("proba", Items([], [])).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"precision": "fp16"}, "there is no precision 'fp16'; there are: auto, bf16, fp32"),
+        ({"freeze": -1}, "freeze is 0 or more; given -1"),
+        ({"members": 0}, "members is 1 or more; given 0"),
+        ({"patience": 0}, "patience is 1 or more; given 0"),
+        ({"head_rate": -1.0}, "head_rate is a number above 0; given -1.0"),
+        ({"layer_decay": float("inf")}, "layer_decay is a number above 0; given inf"),
+        ({"dropout": 1.0}, "dropout is a share from 0 to below 1; given 1.0"),
+        ({"augment": 0.2}, "augment shakes what self-training guessed: say semi=true too; given 0.2"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, says):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        replace(QUICK, **settings)
+
+
+def test_examples_of_weight_0_neither_train_nor_judge(tiny, task, drawn):
+    items, labels = drawn(260)
+    wrong = [labels[0] if row % 2 else label for row, label in enumerate(labels)]
+    weights = [1.0 - row % 2 for row in range(260)]
+    right = np.flatnonzero(weights)
+    model = fit(QUICK, task, items, wrong, tiny, weights=weights)
+    other = fit(QUICK, task, items.take(right), [labels[row] for row in right], tiny)
+    assert model.settings["held"] == other.settings["held"] == 0  # 130 are too few to hold some out
+    np.testing.assert_array_equal(model.view("proba", items), other.view("proba", items))
+
+
+def test_held_examples_judge_by_their_weight(tiny, task, drawn):
+    items, labels = drawn(300)
+    rng = stream(0, "wrong")
+    wrong = rng.random(300) < 0.5
+    guessed = rng.choice(sorted(set(labels)), 300).tolist()
+    said = [guess if bad else label for bad, guess, label in zip(wrong, guessed, labels, strict=True)]
+    light = fit(QUICK, task, items, said, tiny, weights=np.where(wrong, 1e-3, 1.0).tolist())
+    heavy = fit(QUICK, task, items, said, tiny)
+    assert light.settings["accuracy_on_asked"] > heavy.settings["accuracy_on_asked"] + 0.1
+    assert light.settings["temperature"] < heavy.settings["temperature"]
+
+
+def test_a_committee_in_one_thread_leaves_the_answers_of_another_alone(choice_model, drawn):
+    items, _ = drawn(60, 5)
+    parts = [items.take(np.arange(at, at + 3)) for at in range(0, 60, 3)]
+    fresh = replace(choice_model, _outputs=OrderedDict())  # nothing kept from before
+    expected = [fresh.view("proba", part) for part in parts]
+    stop = threading.Event()
+
+    def votes():
+        while not stop.is_set():
+            choice_model.view("committee", items)
+
+    thread = threading.Thread(target=votes)
+    thread.start()
+    try:
+        for _ in range(5):
+            other = replace(choice_model, _outputs=OrderedDict())
+            for part, wanted in zip(parts, expected, strict=True):
+                np.testing.assert_array_equal(other.view("proba", part), wanted)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("error", ["gpu", "cpu"])
+def test_too_little_memory_for_the_optimizer_is_one_line(tiny, task, drawn, monkeypatch, error):
+    import torch
+
+    def full(self, closure=None):
+        if error == "gpu":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        torch.empty(2**60)  # what the CPU says
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(TrainingError, match=r"memory is too small for this start \(.*\); give a"):
+        fit(QUICK, task, *drawn(30), tiny)
 
 
 def test_too_little_memory_is_told(tiny, task, drawn, monkeypatch, caplog):

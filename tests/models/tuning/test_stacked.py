@@ -68,18 +68,25 @@ def problem(
         one = rng.integers(0, 3, size) if kind == "one" else rng.integers(0, 2, (size, 3)).astype(np.float32)
         return feed, torch.as_tensor(one)
 
+    def drawn_weights(feed: Feed) -> torch.Tensor:
+        """Alike for all segments of a row."""
+        return torch.as_tensor(np.repeat(rng.uniform(0.5, 2, len(feed)), np.diff(feed.splits)).astype(np.float32))
+
+    def judges() -> Held:
+        feed, targets = part(9 + seed)
+        return Held(feed, targets, drawn_weights(feed))
+
     feed, targets = part(17 + seed)
     width = CONFIG["hidden_size"] + beside
     head = heads.Linked(width, 3) if crf else torch.nn.Linear(width, 3)
     with torch.no_grad():
         head.weight.copy_(torch.as_tensor(rng.normal(0, 0.02, tuple(head.weight.shape)).astype(np.float32)))
         head.bias.zero_()
-    of_rows = rng.uniform(0.5, 2, len(feed)) if crf else rng.uniform(0.5, 2, len(targets))
-    weights = torch.as_tensor((np.repeat(of_rows, np.diff(feed.splits)) if crf else of_rows).astype(np.float32))
+    weights = drawn_weights(feed)
     of_classes = torch.as_tensor(rng.uniform(0.5, 2, 3).astype(np.float32)) if class_weights else None
     return Problem(
         encoder(), head, feed, targets, weights, losses.build(loss, kind, class_weights=of_classes),
-        Held(*part(9 + seed)) if held else None, dropout, seed, frozen,
+        judges() if held else None, dropout, seed, frozen,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ architecture that transformers knows; `tithe.models.tuning.stacked.Stack` is man
 from __future__ import annotations
 
 import re
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -42,6 +43,7 @@ class Held:
 
     feed: Feed
     targets: Tensor  # (S,) int64 or (S, K) float, as those of the training rows
+    weights: Tensor  # (S,) float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,8 @@ class Tuned(nn.Module):
     def __init__(self, encoder: nn.Module, head: nn.Module, dropout: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head, self.dropout = encoder, head, dropout
+        self.busy = threading.Lock()
+        """Held by `outputs`: threads may ask one module for different things."""
 
     def embed(self, batch: Batch) -> Tensor:
         """(s, width) the mean state of each segment, or whatever else the batch reads off the encoder."""
@@ -196,8 +200,8 @@ def rates(
 
 
 def weight_of(problem: Problem, rows: Rows) -> float:
-    """The weights of the segments of some rows, added up."""
-    splits = problem.feed.splits
+    """The weights of the segments of some rows, or pairs of rows, added up."""
+    rows, splits = np.asarray(rows, np.int64).ravel(), problem.feed.splits
     which = ranges(splits[:-1][rows], np.diff(splits)[rows])
     return float(problem.weights[torch.as_tensor(which, device=problem.weights.device)].sum())
 
@@ -302,8 +306,7 @@ class Single(Alone):
             return None
         logits, _ = outputs(self.module, held.feed, course.precision)
         with torch.no_grad():
-            ones = torch.ones(len(logits), device=logits.device)
-            return [float(self.problem.loss(logits, held.targets, ones))]
+            return [float(self.problem.loss(logits, held.targets, held.weights))]
 
 
 def rows_at_once(longest: int, device: torch.device) -> int:
@@ -317,16 +320,18 @@ def _no_states(module: Tuned, feed: Feed) -> Tensor:
     return torch.empty(0, 0, int(config.hidden_size), device=feed.device)
 
 
-def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, drop: bool = False) -> tuple[Tensor, Tensor]:
+def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, member: int | None = None) -> tuple[Tensor, Tensor]:
     """(S, K) float32 settled logits and (S, width) embeddings of all segments of a feed, without gradients.
 
-    `drop` leaves dropout on, for committees. Rows go by length, so that little is padded.
+    `member` leaves dropout on, for that member of a committee. Rows go by length, so that little is padded.
     """
-    module.train(drop)
     order = np.argsort(-feed.sizes, kind="stable")
     logits, states, which = list[Tensor](), list[Tensor](), list[Tensor]()
     at = 0
-    with torch.inference_mode(), autocast(precision, feed.device):
+    with module.busy, torch.inference_mode(), autocast(precision, feed.device):
+        module.train(member is not None)
+        if member is not None:
+            module.dropout.moment.step = -1 - member  # type: ignore[union-attr]  # only hashed dropout has members
         while at < len(order) or not which:  # a feed without rows is one batch of none, which knows the widths
             size = rows_at_once(int(feed.sizes[order[at]]), feed.device) if len(order) else 1
             batch = feed.batch(order[at : at + size])

@@ -232,7 +232,7 @@ class Stack:
                 logits = torch.cat(own)[self._held.back(m)]
                 if self._linked:
                     logits = log_marginals(logits, self.weights["head.pairs"][at], self._held.lengths(m))
-                judged.append(float(self._losses[m](logits, self._held.targets[m], self._held.ones[m])))
+                judged.append(float(self._losses[m](logits, self._held.targets[m], self._held.weights[m])))
             return judged
 
     def state(self, model: int) -> dict[str, Tensor]:
@@ -283,7 +283,7 @@ class _HeldRows:
         self._packer = Packer(self._feeds)
         self.beside = _beside(self._feeds)
         self.targets = [one.targets for one in held]
-        self.ones = [torch.ones(len(one.targets), device=one.targets.device) for one in held]
+        self.weights = [one.weights for one in held]
         self._orders = [np.argsort(-feed.sizes, kind="stable") for feed in self._feeds]
 
     def batches(self, models: Sequence[int], device: torch.device) -> list[tuple[list[int], Packed]]:

@@ -129,7 +129,9 @@ def train(
 
         try:
             losses = _backward(program, optimizer, rows, step=step, course=course, parts=parts)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not short_of_memory(error):
+                raise
             losses = None
             if parts > course.accumulate:
                 raise TrainingError(
@@ -163,6 +165,11 @@ def train(
         tell("training", step, course.steps)
     watch.look()
     return found
+
+
+def short_of_memory(error: BaseException) -> bool:
+    """Whether this says that memory is too small: that of a GPU, or of the CPU, for which torch has no error."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _backward(
