@@ -68,6 +68,10 @@ def test_a_model_is_judged_on_a_file_with_other_names(
     assert json.loads(named.out) == json.loads(tithe("evaluate", model, files / "test.csv").out)
     assert "cannot read --names" in tithe("evaluate", model, files / "other.csv", "--names", "cats").err
     assert "has no label 'birds'" in tithe("evaluate", model, files / "other.csv", "--names", "birds=c").err
+    joined = tithe("evaluate", model, files / "test.csv", "--names", "cats=dogs")
+    assert joined.code == 2
+    assert "'cats', 'dogs' all become 'dogs'" in joined.err
+    assert "--labels" not in joined.err
 
 
 def test_mistakes_are_told_before_any_work(

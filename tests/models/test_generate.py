@@ -139,6 +139,19 @@ def test_probabilities_of_sets_are_sums_over_all_answers_where_all_are_looked_at
         assert sum(likelihood for _, likelihood in one) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "t5"])
+def test_a_single_beam_gives_the_likelihood_of_its_answer(starts, kind):
+    model = fit(starts[kind], SETS, examples(SETS, 30), steps=20, beams=8)  # all eight sets, with their likelihoods
+    alone, items = replace(model, facts=model.facts | {"beams": 1}), examples(SETS, 12, seed=1).items
+    whole, greedy = model._beams(items), alone._beams(items)
+    assert len({len(found[0][0]) for found in greedy}) > 1  # answers of one batch end at different places
+    for all_of_them, ((label, likelihood),) in zip(whole, greedy, strict=True):
+        assert likelihood == pytest.approx(dict(all_of_them)[label], rel=1e-3)
+        assert 0 < likelihood < 1
+    proba = alone.view("proba", items)
+    assert ((proba > 0.001) & (proba < 0.999)).all()
+
+
 def test_what_it_writes_is_judged_free_of_order_and_by_the_larger_set(starts):
     """The faults of an earlier system: answers compared place by place, and sums divided by the true labels alone."""
     model, held = fit(starts["gpt2"], SETS, examples(SETS, 60), steps=160), examples(SETS, 12, seed=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 
 from tithe import Choice, Items, load_model
-from tithe.errors import ConfigError, DataError, NeedsError
+from tithe.errors import CacheError, ConfigError, DataError, NeedsError
 from tithe.loop.training import train
 from tithe.models.given import GivenStart, given_start
 from tithe.models.linear import Linear
 from tithe.models.starts import prepare_start
 from tithe.pool import Pool
 from tithe.rng import stream
+from tithe.testing.tiny import write_tiny_encoder
 from tithe.types import Examples
 from tithe.views import ViewStore
 
@@ -54,6 +57,77 @@ def test_a_model_on_several_starts_comes_back_the_same(example: Any, cache: Path
     loaded = load_model(tmp_path / "model", store=store)
     assert loaded.fingerprint == model.fingerprint
     np.testing.assert_array_equal(loaded.view("proba", example.held), model.view("proba", example.held))
+
+
+# --- an encoder in a folder that a relative path names
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with an encoder in `tiny` and in `c++ (mine)`; beside it stands `elsewhere`."""
+    home = tmp_path / "home"
+    for name in ("tiny", "c++ (mine)"):
+        write_tiny_encoder(home / name, ["bike", "bank"])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(home)
+    return home
+
+
+def saved_model(spec: str, into: Path) -> Any:
+    items = Items([str(row) for row in range(12)], [("bike", "bank")[row % 2] for row in range(12)])
+    start = prepare_start(spec, items, store=ViewStore(None))
+    labels = [("a", "b")[row % 2] for row in range(12)]
+    model = Linear(members=2).fit(Choice(("a", "b")), Examples(items, labels), start=start, rng=stream(0))
+    model.save(into)
+    return model
+
+
+@pytest.mark.parametrize("spec", ["./tiny", "tiny+lexical", "lexical + ./c++ (mine)", "./c++ (mine)+lexical"])
+def test_a_model_finds_its_encoder_from_another_working_directory(
+    spec: str, at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, items = saved_model(spec, tmp_path / "model"), Items(["x", "y"], ["a bike", "bank"])
+    expected = model.view("proba", items)
+    (tmp_path / "elsewhere" / "tiny").mkdir()  # another folder of this name
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = load_model(tmp_path / "model", store=ViewStore(None))
+    assert again.fingerprint == model.fingerprint
+    np.testing.assert_array_equal(again.view("proba", items), expected)
+
+
+def test_a_project_that_was_moved_with_its_encoder_finds_it_by_the_relative_path(
+    at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = saved_model("tiny+lexical", at_home / "model")
+    at_home.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert load_model("model", store=ViewStore(None)).fingerprint == model.fingerprint
+
+
+def test_fingerprints_do_not_depend_on_the_path(at_home: Path, tmp_path: Path) -> None:
+    specs = ["./tiny", "../home/tiny", str(at_home / "tiny")]
+    assert len({saved_model(spec, tmp_path / f"model-{at}").fingerprint for at, spec in enumerate(specs)}) == 1
+
+
+@pytest.mark.parametrize(("name", "older"), [("tiny", False), ("c++ (mine)", False), ("tiny", True)])
+def test_a_missing_folder_is_told_in_one_line(
+    name: str, older: bool, at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_model(f"./{name}", tmp_path / "model")
+    expected = f"there is no folder {at_home / name}, "
+    if older:  # as models were saved before paths were kept
+        about = json.loads((tmp_path / "model" / "model.json").read_text())
+        about["start"].pop("names", None)
+        about["start"]["parts"][0]["source"] = f"./{name}"
+        (tmp_path / "model" / "model.json").write_text(json.dumps(about))
+        expected = f"there is no folder {name} in {tmp_path / 'elsewhere'}, "
+    shutil.rmtree(at_home / name)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(CacheError) as caught:
+        load_model(tmp_path / "model", store=ViewStore(None))
+    assert str(caught.value).startswith(expected)
+    assert "another hash" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 # --- given embeddings

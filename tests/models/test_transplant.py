@@ -141,6 +141,14 @@ def test_labels_under_other_names_give_the_same_answers(model: FinetuneModel, cy
         renamed(model, {"fish": "b"})
 
 
+def test_names_that_leave_one_label_of_a_choice_are_refused_in_words(model: FinetuneModel) -> None:
+    joined = {"cats": "birds", "dogs": "birds"}
+    with pytest.raises(LabelError, match="'birds', 'cats', 'dogs' all become 'birds'") as caught:
+        renamed(model, joined)
+    assert "such as birds=new,cats=other" in str(caught.value)
+    assert "may join some labels, but not all" in str(caught.value)
+
+
 def test_sets_under_other_names_are_decided_by_the_fitted_rule(folder: str, cyclic: Items) -> None:
     model = fitted(folder, cyclic.take(np.arange(60)), MultiLabel(("cats", "dogs")))
     other = renamed(model, {"cats": "felines"})

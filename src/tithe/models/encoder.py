@@ -60,9 +60,22 @@ class Encoder:
         return EncoderStart(self.source, self._identity(), store, tell)
 
     def load(self, folder: Path, settings: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> EncoderStart:
-        """The same encoder again. Raises CacheError where the weights are not those that the model was trained on."""
-        start = EncoderStart(self.source, self._identity(), store, tell)
+        """The same encoder again; a folder with a relative path is looked for first where it was when it was saved.
+
+        Raises CacheError where its folder is not there, or the weights are not those that the model was trained on.
+        """
+        kept = Path(settings["source"])
+        is_there = kept.is_dir() and not Path(self.source).is_absolute()
+        found = Encoder(str(kept)) if is_there else self
+        start = EncoderStart(found.source, found._identity(), store, tell)
         if start.fingerprint != settings["fingerprint"]:
+            # What was trained by a name that is no folder has the name's own fingerprint: so this was a folder.
+            if self.sha256 is None and not Path(found.source).is_dir():
+                place = f"{kept}" if kept.is_absolute() else f"{kept} in {Path.cwd()}"
+                raise CacheError(
+                    f"there is no folder {place}, and the encoder of this model is read from it; put it there, or "
+                    f"train again"
+                )
             raise CacheError(
                 f"the encoder {self.source!r} is not the one that this model was trained with: its weights have "
                 f"another hash; install the same version, or train again"
@@ -181,8 +194,9 @@ class EncoderStart:
             return _PIECES[key]
 
     def save(self, into: Path) -> dict[str, Any]:
-        """Nothing but the name and hash: encoders are not copied into every model."""
-        return {"source": self.source, "fingerprint": self.fingerprint}
+        """Nothing but the name and hash, of a folder its whole path: encoders are not copied into every model."""
+        folder = Path(self.source)
+        return {"source": str(folder.resolve()) if folder.is_dir() else self.source, "fingerprint": self.fingerprint}
 
     @property
     def _loaded(self) -> tuple[Any, Any]:

@@ -256,8 +256,11 @@ class GenerateModel:
                     eos_token_id=script.end, pad_token_id=script.frame.pad, return_dict_in_generate=True,
                     output_scores=True,
                 )  # fmt: skip
-            said = found.sequences[:, skip:].cpu().tolist()
-            scores = found.sequences_scores.cpu().tolist() if beams > 1 else [0.0] * len(said)
+            written = found.sequences[:, skip:]
+            scores = (
+                found.sequences_scores if beams > 1 else _greedy_scores(written, found.scores, script.end)
+            ).tolist()
+            said = written.tolist()
             for place, row in enumerate(rows):
                 own = slice(place * beams, (place + 1) * beams)
                 out[row] = [(tuple(pieces), score) for pieces, score in zip(said[own], scores[own], strict=True)]
@@ -287,6 +290,16 @@ class GenerateModel:
 
 _BUILT: OrderedDict[str, tuple[Language, Script]] = OrderedDict()
 _BUILDING = threading.RLock()
+
+
+def _greedy_scores(said: torch.Tensor, steps: Sequence[torch.Tensor], end: int) -> torch.Tensor:
+    """(n,) log-likelihoods of answers (n, t), as beams have them; `steps` are t log-probabilities (n, V) each.
+
+    `compute_transition_scores` of transformers comes to the same, but stacks all steps, and counts the padding.
+    """
+    own = torch.stack([step.gather(1, said[:, [at]]).squeeze(1) for at, step in enumerate(steps)], dim=1)
+    ends = (said == end).long()
+    return own.masked_fill(ends.cumsum(1) > ends, 0.0).sum(1)  # nothing behind the first end counts
 
 
 def _names(label: Label) -> list[str]:

@@ -25,6 +25,8 @@ class Together:
 
     spec: str
     parts: tuple[Start, ...]
+    names: tuple[str, ...] = ()
+    """Of each part what the spec calls it, as it was split where its folders were in sight."""
 
     @property
     def provides(self) -> frozenset[View]:
@@ -52,21 +54,34 @@ class Together:
             entries.append(part.save(into / f"start-{number}"))
             if not any((into / f"start-{number}").iterdir()):
                 (into / f"start-{number}").rmdir()
-        return {"spec": self.spec, "parts": entries}
+        return {"spec": self.spec, "names": list(self.names), "parts": entries}
 
 
 def makers(spec: str) -> list[tuple[str, StartMaker]]:
     """What each part of a spec names; a name that is not registered is taken for a Hugging Face name or a folder."""
-    found: list[tuple[str, StartMaker]] = []
-    for part in _parts(spec):
-        packaged = registry.names("starts")
-        is_folder = bool(part) and part not in packaged and Path(part).is_dir()  # its name may hold brackets
-        known = not is_folder and registry.parse(part)[0] in packaged
-        # A slip in a packaged name is told at once; names of that hub's own begin with OWNER/, or differ more.
-        hint = "" if known or is_folder or "/" in part else meant(part, packaged)
-        if hint:
-            raise UnknownNameError(f"unknown start {part!r}; {hint} A folder or OWNER/NAME of Hugging Face will do too")
-        found.append((part, registry.build("starts", part) if known else Encoder(part)))
+    return [(part, _maker(part)) for part in _parts(spec)]
+
+
+def _maker(part: str) -> StartMaker:
+    packaged = registry.names("starts")
+    is_folder = bool(part) and part not in packaged and Path(part).is_dir()  # its name may hold brackets
+    known = not is_folder and registry.parse(part)[0] in packaged
+    # A slip in a packaged name is told at once; names of that hub's own begin with OWNER/, or differ more.
+    hint = "" if known or is_folder or "/" in part else meant(part, packaged)
+    if hint:
+        raise UnknownNameError(f"unknown start {part!r}; {hint} A folder or OWNER/NAME of Hugging Face will do too")
+    made: StartMaker = registry.build("starts", part) if known else Encoder(part)
+    return made
+
+
+def _saved_makers(saved: dict[str, Any]) -> list[tuple[str, StartMaker]]:
+    """The makers of a saved start. The folders of encoders need not be where their names lead to from here."""
+    if not saved.get("names"):  # of a tithe that did not keep them
+        return makers(saved["spec"])
+    packaged, found = registry.names("starts"), list[tuple[str, StartMaker]]()
+    for name, settings in zip(saved["names"], saved["parts"], strict=True):
+        is_encoder = "source" in settings and name.partition("(")[0].strip() not in packaged
+        found.append((name, Encoder(name) if is_encoder else _maker(name)))
     return found
 
 
@@ -86,12 +101,13 @@ def prepare_start(spec: str, items: Items, *, store: ViewStore, seed: int = 0, t
 
     Raises ConfigError where a part is neither registered nor an encoder that can be loaded.
     """
+    found = makers(spec)
     parts = [
         # Named by the part: alone or beside others, a start draws the same and shares its stored views.
         maker.prepare(items, store=store, rng=rng.stream(seed, "start", part), tell=tell)
-        for part, maker in makers(spec)
+        for part, maker in found
     ]
-    return Together(spec, tuple(parts))
+    return Together(spec, tuple(parts), tuple(part for part, _ in found))
 
 
 def pretrained_of(start: Start) -> tuple[Any, Any, int]:
@@ -129,8 +145,9 @@ def load_start(
         return own or GivenStart()
     if own is not None:
         raise ConfigError(f"this model embeds texts itself, with {saved['spec']}; leave --embeddings out")
+    found = _saved_makers(saved)
     parts = [
         maker.load(folder / f"start-{number}", settings, store=store, tell=tell)
-        for number, ((_, maker), settings) in enumerate(zip(makers(saved["spec"]), saved["parts"], strict=True))
+        for number, ((_, maker), settings) in enumerate(zip(found, saved["parts"], strict=True))
     ]
-    return Together(saved["spec"], tuple(parts))
+    return Together(saved["spec"], tuple(parts), tuple(part for part, _ in found))

@@ -48,8 +48,8 @@ def renamed(model: Model, names: Mapping[str, str]) -> Renamed:
 
     Labels of a choice may become one: their probabilities are added.
 
-    Raises LabelError for a label that the model does not have, or where labels of sets become one; NeedsError for a
-    model of spans.
+    Raises LabelError for a label that the model does not have, or where labels of sets, or all of a choice, become one;
+    NeedsError for a model of spans.
     """
     if model.task.name == "spans":
         raise NeedsError("labels of spans cannot be renamed here; rename those of the file")
@@ -62,6 +62,13 @@ def renamed(model: Model, names: Mapping[str, str]) -> Renamed:
     if len(labels) < len(model.task.labels) and model.task.name != "choice":
         raise LabelError(
             "labels of sets cannot become one: what decides on each was fitted to it; name them one to one"
+        )
+    if len(labels) < 2 and model.task.name == "choice":
+        first, second = model.task.labels[:2]
+        raise LabelError(
+            f"under these names {', '.join(map(repr, model.task.labels))} all become {labels[0]!r}, and a choice needs "
+            f"two labels; names say what the file calls a label of the model, such as {first}=new,{second}=other, and "
+            f"may join some labels, but not all"
         )
     return Renamed(model, registry.build("tasks", model.task.name, labels=labels), dict(names))
 

@@ -78,8 +78,8 @@ class SlowWork:
         try:
             self._attempt(one, recipe)
         except Exception:
-            self._failed = one.at.position
-            if not self._closing and self._is_wanted(recipe):
+            if not self._closing and self._is_wanted(recipe):  # else it was stopped on purpose
+                self._failed = one.at.position
                 raise
         finally:
             self._now("waiting")
