@@ -172,10 +172,8 @@ def test_results_nobody_waits_for_end_their_jobs(start: str) -> None:
     engine = Stacked().map([Job("first", max, (1, 2)), *jobs(start, 3)], stackable=True)
     assert next(engine).value == 2
     engine.close()  # type: ignore[attr-defined]  # a generator
-    limit = time.monotonic() + 20
-    while any(thread.name.startswith("job ") for thread in threading.enumerate()):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    # The end of a process would abort one that is still within torch.
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("job ")]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tithe.models.tuning.side_by_side import Fit
     from tithe.models.tuning.training import Course, Trained
 
+_ENDING = 10.0
+"""Seconds that a job has to end once nobody waits for it."""
+
 _LIVE = 128  # jobs under way at a time: each holds an encoder of its own, 90 MB with MiniLM
 
 
@@ -47,9 +50,17 @@ class _Running:
     done: bool = False
     abandoned: bool = False
 
+    thread: threading.Thread | None = None
+
     def start(self) -> None:
         """Makes its thread, which waits for its first turn."""
-        threading.Thread(target=self._run, name=f"job {self.job.key}", daemon=True).start()
+        self.thread = threading.Thread(target=self._run, name=f"job {self.job.key}", daemon=True)
+        self.thread.start()
+
+    def abandon(self) -> None:
+        """Ends the job where it waits for a fit."""
+        self.abandoned = True
+        self.go.release()
 
     def turn(self) -> None:
         """Lets the job go on until it is done or waits for a fit."""
@@ -131,8 +142,10 @@ class Stacked:
                     yield from self._ended(live, failed)
         finally:
             for running in live:
-                running.abandoned = True
-                running.go.release()
+                running.abandon()
+            for running in live:  # a thread that the end of the process finds within torch would abort it
+                if running.thread is not None:
+                    running.thread.join(_ENDING)
         for running in failed:
             assert running.error is not None  # it failed
             if isinstance(running.error, TitheError):
