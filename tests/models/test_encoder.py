@@ -219,3 +219,15 @@ def test_a_broken_folder_is_one_clear_error(tiny: Path, tmp_path: Path, how: str
     with pytest.raises((CacheError, ConfigError), match=r"damaged|cannot load the start|holds no weights") as caught:
         view(Encoder(str(copy)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["./nothing", "/no/such/folder", "../a", "some/where/else"])
+def test_a_path_without_a_folder_is_told_as_one(source: str) -> None:
+    with pytest.raises(ConfigError, match=f"there is no folder {source}; give one that holds an encoder"):
+        prepare_start(source, Items(["a"], ["b"]), store=ViewStore(None))
+
+
+def test_the_folder_of_a_model_is_no_start(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(ConfigError, match="is a model of tithe and no start; tithe train --save-start makes a start"):
+        prepare_start(str(tmp_path), Items(["a"], ["b"]), store=ViewStore(None))

@@ -257,6 +257,10 @@ def test_a_fit_that_is_on_the_disk_is_not_made_again(tmp_path: Path) -> None:
         ({"slow": "linear"}, "slow: 'linear' is the fast trainer already; name another one, or none"),
         ({"slow": "proxy(slow=linear)"}, "slow: a proxy is for simulations"),
         ({"trainer": "proxy(slow=linear)"}, "trainer: a proxy is for simulations"),
+        (
+            {"slow": "finetune", "start": "lexical"},
+            "slow: 'finetune' trains an encoder, and the start 'lexical' has none",
+        ),
         ({"strategy": "bald", "slow": "sklearn(GaussianNB)"}, "the strategy 'bald' reads the view committee"),
         ({"slow": 3}, "slow: must be a name"),
     ],

@@ -86,7 +86,7 @@ def train(
     check_free(out, "the model")  # told now, not after the work, but after what is wrong with the options
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     if checkpoint.exists():
-        note(f"an earlier training broke off; if it was of the same data and settings, {checkpoint} goes on from there")
+        note(f"{checkpoint} is of a training that broke off; of other data or settings, it is not gone on with")
     with kept_in(checkpoint):
         with progress() as tell:
             store = ViewStore(cache or default_root())

@@ -56,7 +56,13 @@ class Encoder:
     sha256: str | None = None
 
     def prepare(self, items: Items, *, store: ViewStore, rng: Generator, tell: Tell = quiet) -> EncoderStart:
-        """The encoder as it is: it learns nothing from the pool."""
+        """The encoder as it is: it learns nothing from the pool. Raises ConfigError for a folder without an encoder."""
+        if not Path(self.source).is_dir() and (self.source.startswith((".", "/", "~")) or self.source.count("/") > 1):
+            raise ConfigError(f"there is no folder {self.source}; give one that holds an encoder, or OWNER/NAME")
+        if (Path(self.source) / "model.json").is_file():
+            raise ConfigError(
+                f"{self.source} is a model of tithe and no start; tithe train --save-start makes a start of its encoder"
+            )
         return EncoderStart(self.source, self._identity(), store, tell)
 
     def load(self, folder: Path, settings: dict[str, Any], *, store: ViewStore, tell: Tell = quiet) -> EncoderStart:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tithe.errors import ConfigError, TitheError, near
 from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
+from tithe.models.lexical import Lexical
 from tithe.models.starts import DEFAULT_START, makers
 from tithe.registry import name_of
 from tithe.service.guidelines import LONGEST
@@ -96,7 +97,7 @@ class Settings:
                     f"{self.strategy!r} is written out, and cannot be mixed with diversity as well; "
                     f"set diversity to 0, or write all of it as mix(...)"
                 )
-            if name in ("strategy", "diversity", "trainer", "slow"):
+            if name in ("strategy", "diversity", "trainer", "slow", "start"):
                 self._check_speeds(task)
             if name in ("strategy", "diversity", "initial", "trainer", "start"):
                 check_task(strategy_of(self.recipe.strategy), task.name, f"the strategy {self.recipe.strategy!r}")
@@ -107,8 +108,15 @@ class Settings:
             raise ConfigError(f"{name}: {error}") from None
 
     def _check_speeds(self, task: Task) -> None:
-        """Raises ConfigError where the slow trainer is none, or gives no view that the strategy reads."""
+        """Raises ConfigError for a slow trainer that is none or blind to the strategy, or where an encoder is missing."""
         recipe = self.recipe
+        for spec in [self.trainer] if recipe.slow is None else [self.trainer, self.slow]:
+            blind = all(isinstance(maker, Lexical) for _, maker in makers(self.start))
+            if blind and trainer_of(spec, task).needs_any == {"pieces"}:
+                raise ConfigError(
+                    f"{spec!r} trains an encoder, and the start {self.start!r} has none; take minilm+lexical, or "
+                    f"another trainer"
+                )
         for name in (self.trainer, self.slow):
             if name_of(name) == "proxy":
                 raise ConfigError("a proxy is for simulations; here, name its fast trainer and its slow one")

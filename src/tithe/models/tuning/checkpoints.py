@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from tithe.models.tuning.programs import Program
     from tithe.models.tuning.training import Trained
+
+log = logging.getLogger(__name__)
 
 _FOLDER: ContextVar[Path | None] = ContextVar("_FOLDER", default=None)
 
@@ -94,6 +97,7 @@ class Checkpoint:
             own = _below(arrays, f"optimizer/{at}/")
             if own:
                 optimizer.state[one] = {name: value.to(one.device) for name, value in own.items()}
+        log.warning("an earlier training broke off; going on from step %d", len(found.losses))
         return len(found.losses)
 
     def due(self, step: int) -> bool:
