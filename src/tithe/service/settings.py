@@ -108,7 +108,7 @@ class Settings:
             raise ConfigError(f"{name}: {error}") from None
 
     def _check_speeds(self, task: Task) -> None:
-        """Raises ConfigError for a slow trainer that is none or blind to the strategy, or where an encoder is missing."""
+        """Raises ConfigError for a slow trainer that is none or blind to the strategy, or without an encoder."""
         recipe = self.recipe
         for spec in [self.trainer] if recipe.slow is None else [self.trainer, self.slow]:
             blind = all(isinstance(maker, Lexical) for _, maker in makers(self.start))
