@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tithe.data import write_rows
-from tithe.data.reading import read_items
+from tithe.data.reading import read_items, read_texts
 from tithe.errors import ColumnError, ConfigError, DataError
 from tithe.log import Added, Log
 from tithe.pool import declared_labels
@@ -56,6 +56,27 @@ class TestSets:
         )
         with pytest.raises(DataError, match=r"no labels in lines 3, 4; write \[\] where none applies"):
             read_items(path, task="multilabel", require_label=True)
+
+    def test_lists_that_are_read_as_words_are_noted(self, tmp_path: Path) -> None:
+        path = csv(tmp_path, 'text,label\na,"[""x""]"\nb,"[""x"", ""y""]"\nc,z\nd,\n')
+        (note,) = read_items(path).notes
+        assert note.startswith("most labels in 'label' are lists such as [\"x\"], each taken for one word; ")
+        assert note.endswith("did you mean --task multilabel?")
+        assert read_items(path, task="multilabel").notes[0].startswith("1 row has a blank cell")
+        spans = csv(tmp_path, 'text,label\na b,"[{""start"": 0, ""end"": 1, ""label"": ""x""}]"\n')
+        assert read_items(spans).notes[0].endswith("did you mean --task spans?")
+        for plain in ("[x]", "x", "[", ""):
+            assert read_items(csv(tmp_path, f"text,label\na,{plain}\n")).notes == ()
+
+    def test_a_list_where_a_word_is_needed_says_which_task_takes_it(self, tmp_path: Path) -> None:
+        path = jsonl(tmp_path, {"text": "a b", "label": [{"start": 0, "end": 1, "label": "x"}]})
+        with pytest.raises(DataError, match="holds a list; text or a number is needed; for spans say --task spans"):
+            read_items(path)
+        assert (read_texts(path).texts, read_texts(path).gold) == (["a b"], None)
+        people = csv(tmp_path, "id,text,label,annotator\n1,a,x,ann\n1,a,y,bob\n2,b,x,ann\n")
+        assert (read_texts(people).ids, read_texts(people).gold) == (["1", "2"], None)
+        with pytest.raises(DataError, match=r"holds a list; text or a number is needed$"):
+            read_items(jsonl(tmp_path, {"text": ["a"], "label": "x"}))
 
     def test_an_exported_cell_reads_back_as_the_same_label(self, tmp_path: Path) -> None:
         labels = [frozenset({"x", "y"}), frozenset(), None]
