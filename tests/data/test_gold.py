@@ -13,7 +13,7 @@ from tithe.data import write_rows
 from tithe.data.reading import read_items, read_texts
 from tithe.errors import ColumnError, ConfigError, DataError
 from tithe.log import Added, Log
-from tithe.pool import declared_labels
+from tithe.pool import declared_labels, declared_task
 from tithe.types import Items, Span, in_words
 
 
@@ -230,6 +230,23 @@ class TestSpansInTexts:
             read_items(jsonl(tmp_path, {"a": "x y", "b": "z"}), task="spans")
         with pytest.raises(ColumnError, match="no column 'txt' for the text"):
             read_items(jsonl(tmp_path, {"text": "x y"}), task="spans", text="txt")
+
+
+def test_words_where_spans_are_wanted_are_called_words(tmp_path: Path) -> None:
+    path = csv(tmp_path, "text,label\na b,\nc d,billing\n")
+    items = read_items(path, task="spans")
+    said = "the column 'label' holds words such as 'billing', not spans; docs/formats.md says how spans are written"
+    assert (items.gold, items.notes) == (None, (said,))
+    with pytest.raises(ConfigError, match=f"the task 'spans' has no labels: in {path} {said}"):
+        declared_task("spans", items)
+    assert declared_task("spans", items, ["X"]).labels == ("X",)
+    with pytest.raises(ColumnError, match=f"{path}: {said}"):
+        read_items(path, task="spans", require_label=True)
+    with pytest.raises(DataError, match=f"line 3: {said}"):
+        read_items(path, task="spans", label="label")
+    bare = read_items(csv(tmp_path, "text,label\na b,\n"), task="spans")
+    with pytest.raises(ConfigError, match=r"in Python with Spans\(\['a', 'b', 'c'\]\)"):
+        declared_task("spans", bare)
 
 
 def test_tokens_go_with_their_items_into_parts_and_logs(tmp_path: Path) -> None:
