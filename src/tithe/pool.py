@@ -303,11 +303,16 @@ def declared_task(name: str, items: Items, labels: Sequence[str] | None = None) 
 
     Raises ConfigError where there are none.
     """
+    from tithe.data.spans import words_note
+
     found = declared_labels(items) if labels is None else labels
     if not found:
+        if words := words_note(items.notes):
+            raise ConfigError(f"the task {name!r} has no labels: in {items.source} {words}")
+        made = getattr(registry.find("tasks", registry.name_of(name)), "__name__", "Choice")
         raise ConfigError(
             f"the task {name!r} has no labels: none were declared and {items.source} has none; "
-            f"declare them with --labels a,b,c, or in Python with Choice(['a', 'b', 'c'])"
+            f"declare them with --labels a,b,c, or in Python with {made}(['a', 'b', 'c'])"
         )
     task: Task = registry.build("tasks", name, labels=tuple(found))
     return task

@@ -80,8 +80,15 @@ def test_mistakes_are_told_before_any_work(
     start, out = tiny_start(), tmp_path / "out"
     train = ("train", files / "train.csv", "--start", start, "--out", out)
     assert "only --trainer finetune makes a new one" in refused(*train, "--save-start", tmp_path / "task")
+    for trainer in ("setfit(steps=5)", "generate", "proxy(fast=linear, slow=finetune)"):
+        said = refused(*train, "--trainer", trainer, "--save-start", tmp_path / "task")
+        assert f"a start cannot be saved from the trainer '{trainer}'; only --trainer finetune can" in said
     assert "--prior trains nothing" in refused(*train, "--prior", "names", "--save-start", tmp_path / "task")
     assert "exists already" in refused(*train, "--trainer", "finetune", "--save-start", files)
+    same = refused(*train, "--trainer", "finetune", "--save-start", out.parent / "in" / ".." / "out")
+    assert "two new folders, and the first is the second too; give another folder for the start" in same
+    above = refused(*train[:-1], out / "model", "--trainer", "finetune", "--save-start", out)
+    assert "the first is inside the second" in above
     assert "different texts" in refused("adapt", files / "test.csv", "--start", start, "--out", out)
     assert "cannot load the start" in refused("adapt", files / "texts.csv", "--start", "no/such", "--out", out)
     assert "exists already" in refused("adapt", files / "texts.csv", "--start", start, "--out", files)

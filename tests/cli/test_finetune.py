@@ -1,7 +1,9 @@
 """Fine-tuning from the command line: train, predict, evaluate; a killed training goes on with the same command."""
 
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -41,6 +43,29 @@ def test_train_predict_and_evaluate(tithe, files, tmp_path):
     assert scores["accuracy"] > 0.9
     assert tithe("predict", tmp_path / "model", files / "test.csv", "--out", tmp_path / "out.csv").code == 0
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 31
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_others_may_read_a_model_and_its_start_as_far_as_the_umask_lets_them(tithe, files, tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        saved = ("--start", f"{files / 'tiny'}+lexical", "--save-start", tmp_path / "start")
+        quick = QUICK.replace("steps=60", "steps=2")
+        done = tithe("train", files / "train.csv", "--trainer", quick, *saved, "--out", tmp_path / "model")
+        assert done.code == 0, done.err
+        lexical = ("--start", "lexical", "--out", tmp_path / "linear")
+        assert tithe("train", files / "train.csv", *lexical).code == 0
+    finally:
+        os.umask(before)
+    made = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode)
+        for folder in ("model", "start", "linear")
+        for path in (tmp_path / folder).rglob("*")
+        if path.is_file()
+    }
+    assert {"model/model.safetensors", "start/model.safetensors", "start/head.safetensors"} <= made.keys()
+    assert set(made.values()) == {mode}, made
 
 
 @pytest.mark.system

@@ -217,6 +217,13 @@ def test_a_file_without_labels_and_no_labels_given(refused: Refused, file: Path)
     assert "has no labels of its own; say which there are: --labels a,b,c" in refused("label", file, "--no-browser")
 
 
+def test_a_file_of_words_and_a_task_of_spans(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "words.csv").write_text("text,label\na b,billing\n")
+    line = refused("label", tmp_path / "words.csv", "--task", "spans", "--no-browser")
+    assert "words.csv the column 'label' holds words such as 'billing', not spans; docs/formats.md" in line
+    assert line.endswith("or say which labels there are: --labels a,b,c")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

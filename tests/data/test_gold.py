@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tithe.data import write_rows
-from tithe.data.reading import read_items
+from tithe.data.reading import read_items, read_texts
 from tithe.errors import ColumnError, ConfigError, DataError
 from tithe.log import Added, Log
-from tithe.pool import declared_labels
+from tithe.pool import declared_labels, declared_task
 from tithe.types import Items, Span, in_words
 
 
@@ -56,6 +56,27 @@ class TestSets:
         )
         with pytest.raises(DataError, match=r"no labels in lines 3, 4; write \[\] where none applies"):
             read_items(path, task="multilabel", require_label=True)
+
+    def test_lists_that_are_read_as_words_are_noted(self, tmp_path: Path) -> None:
+        path = csv(tmp_path, 'text,label\na,"[""x""]"\nb,"[""x"", ""y""]"\nc,z\nd,\n')
+        (note,) = read_items(path).notes
+        assert note.startswith("most labels in 'label' are lists such as [\"x\"], each taken for one word; ")
+        assert note.endswith("did you mean --task multilabel?")
+        assert read_items(path, task="multilabel").notes[0].startswith("1 row has a blank cell")
+        spans = csv(tmp_path, 'text,label\na b,"[{""start"": 0, ""end"": 1, ""label"": ""x""}]"\n')
+        assert read_items(spans).notes[0].endswith("did you mean --task spans?")
+        for plain in ("[x]", "x", "[", ""):
+            assert read_items(csv(tmp_path, f"text,label\na,{plain}\n")).notes == ()
+
+    def test_a_list_where_a_word_is_needed_says_which_task_takes_it(self, tmp_path: Path) -> None:
+        path = jsonl(tmp_path, {"text": "a b", "label": [{"start": 0, "end": 1, "label": "x"}]})
+        with pytest.raises(DataError, match="holds a list; text or a number is needed; for spans say --task spans"):
+            read_items(path)
+        assert (read_texts(path).texts, read_texts(path).gold) == (["a b"], None)
+        people = csv(tmp_path, "id,text,label,annotator\n1,a,x,ann\n1,a,y,bob\n2,b,x,ann\n")
+        assert (read_texts(people).ids, read_texts(people).gold) == (["1", "2"], None)
+        with pytest.raises(DataError, match=r"holds a list; text or a number is needed$"):
+            read_items(jsonl(tmp_path, {"text": ["a"], "label": "x"}))
 
     def test_an_exported_cell_reads_back_as_the_same_label(self, tmp_path: Path) -> None:
         labels = [frozenset({"x", "y"}), frozenset(), None]
@@ -209,6 +230,23 @@ class TestSpansInTexts:
             read_items(jsonl(tmp_path, {"a": "x y", "b": "z"}), task="spans")
         with pytest.raises(ColumnError, match="no column 'txt' for the text"):
             read_items(jsonl(tmp_path, {"text": "x y"}), task="spans", text="txt")
+
+
+def test_words_where_spans_are_wanted_are_called_words(tmp_path: Path) -> None:
+    path = csv(tmp_path, "text,label\na b,\nc d,billing\n")
+    items = read_items(path, task="spans")
+    said = "the column 'label' holds words such as 'billing', not spans; docs/formats.md says how spans are written"
+    assert (items.gold, items.notes) == (None, (said,))
+    with pytest.raises(ConfigError, match=f"the task 'spans' has no labels: in {path} {said}"):
+        declared_task("spans", items)
+    assert declared_task("spans", items, ["X"]).labels == ("X",)
+    with pytest.raises(ColumnError, match=f"{path}: {said}"):
+        read_items(path, task="spans", require_label=True)
+    with pytest.raises(DataError, match=f"line 3: {said}"):
+        read_items(path, task="spans", label="label")
+    bare = read_items(csv(tmp_path, "text,label\na b,\n"), task="spans")
+    with pytest.raises(ConfigError, match=r"in Python with Spans\(\['a', 'b', 'c'\]\)"):
+        declared_task("spans", bare)
 
 
 def test_tokens_go_with_their_items_into_parts_and_logs(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def test_one_class_alone_and_undeclared_labels_are_refused(start):
         ({"head": "logistic"}, SETS, "not for a multilabel task"),
         ({"batch": 1}, CHOICE, "2 pairs or more"),
         ({"steps": -5}, CHOICE, "steps is 0, for as many as the labels ask for, or more; given -5"),
-        ({"freeze": 9}, CHOICE, "freeze=9 leaves nothing of this encoder to train; freeze fewer layers"),
+        ({"freeze": 9}, CHOICE, "freeze=9 is more layers than this encoder has; freeze at most 2"),
+        ({"freeze": 2}, CHOICE, "freeze=2 leaves nothing of this encoder to train; freeze fewer layers"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(start, settings, task, says):

@@ -39,12 +39,12 @@ def adapt(
     Example: tithe adapt messages.csv --start minilm --out messages-start
     """
     from tithe.cli.show import note, progress
-    from tithe.data.reading import read_items
+    from tithe.data.reading import read_texts
     from tithe.models.adapting import Adaptation
     from tithe.models.adapting import adapt as adapt_start
 
     how = Adaptation(objective, steps, batch, rate, every=every, device=device)
-    items = read_items(file, text=text)
+    items = read_texts(file, text=text)
     for line in items.notes:
         note(f"{file}: {line}")
     with progress() as tell:

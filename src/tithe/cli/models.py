@@ -81,6 +81,7 @@ def train(
     if save_start:
         if prior:
             raise ConfigError("--prior trains nothing, so there is no encoder to save; leave --save-start out")
+        _check_apart(out, save_start)
         start_folder.check_tunes(made, trainer)
         check_free(save_start, "the start")
     check_free(out, "the model")  # told now, not after the work, but after what is wrong with the options
@@ -103,6 +104,16 @@ def train(
         typer.echo(f"its encoder, as a start: {save_start}")
         if not start_folder.has_head(save_start):
             note("its head also reads word forms and stays with the model; with --start minilm it would go along")
+
+
+def _check_apart(out: Path, save_start: Path) -> None:
+    """Raises ConfigError where a model and its start cannot both be new folders: one would take the other's place."""
+    model, start = out.resolve(), save_start.resolve()
+    if start == model or start in model.parents:
+        raise ConfigError(
+            f"--out {out} and --save-start {save_start} are to be two new folders, and the first is "
+            f"{'the second too' if start == model else 'inside the second'}; give another folder for the start"
+        )
 
 
 def predict(

@@ -149,8 +149,8 @@ def _text_column(table: Table, where: str, taken: Container[str | None]) -> str:
     )
 
 
-def cells(table: Table, name: str, where: str) -> list[str | None]:
-    """A column as strings; None where a cell is missing.
+def cells(table: Table, name: str, where: str, advice: str = "") -> list[str | None]:
+    """A column as strings; None where a cell is missing. `advice` is told beside a cell that is a list or an object.
 
     Raises:
         DataError: a cell holds a list, an object or bytes.
@@ -162,8 +162,10 @@ def cells(table: Table, name: str, where: str) -> list[str | None]:
     except TypeError:
         bad = len(out)  # extend keeps what came before the bad cell
         kind = type(column[bad]).__name__
+        more = advice if isinstance(column[bad], list | tuple | dict) else ""
         raise DataError(
             f"{where}, {table.unit} {table.lines[bad]}: the column {name!r} holds a {kind}; text or a number is needed"
+            f"{more}"
         ) from None
     return out
 
@@ -232,7 +234,7 @@ def labels_of(table: Table, name: str | None, where: str, *, needed: bool) -> Se
     kept: dict[str, str] = {}  # one object for each different label: a million rows hold a few strings
     labels = [
         None if cell is None or not (bare := cell.strip()) else kept.setdefault(bare, bare)
-        for cell in cells(table, name, where)
+        for cell in cells(table, name, where, "; for spans say --task spans, for sets of labels --task multilabel")
     ]
     if needed and None in labels:
         bare_lines = [line for line, label in zip(table.lines, labels, strict=True) if label is None]

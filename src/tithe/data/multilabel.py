@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from tithe.data import Table
 from tithe.data.columns import refuse_unlabelled, some
@@ -49,6 +50,21 @@ def blank_note(table: Table, name: str | None) -> tuple[str, ...]:
     )
 
 
+def list_note(name: str | None, labels: Sequence[str | None] | None) -> tuple[str, ...]:
+    """A note on labels of a choice most of which are lists; empty where they are not.
+
+    >>> print(*list_note("label", ['["a"]', '["a", "b"]', "c"]))
+    most labels in 'label' are lists such as ["a"], each taken for one word; did you mean --task multilabel?
+    """
+    counts = Counter(label for label in labels or () if label is not None)
+    listed = {label: found for label in counts if (found := _listed(label)) is not None}
+    if 2 * sum(counts[label] for label in listed) <= counts.total():
+        return ()
+    first = next((label for label in listed if listed[label]), "[]")
+    task = "spans" if any(isinstance(part, dict | list) for part in listed.get(first, ())) else "multilabel"
+    return (f"most labels in {name!r} are lists such as {first}, each taken for one word; did you mean --task {task}?",)
+
+
 def lists_of(table: Table, name: str | None, where: str, *, separator: str) -> list[tuple[str, ...] | None] | None:
     """The labels of each row as they stand, in their order; as `sets_of` otherwise."""
     if not separator:
@@ -86,11 +102,15 @@ def lists_of(table: Table, name: str | None, where: str, *, separator: str) -> l
 
 def _split(cell: str, separator: str) -> Iterable[object]:
     """The labels in a string: at the separator, or a JSON list."""
-    if cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
-        try:
-            listed = json.loads(cell)
-        except ValueError:
-            pass
-        else:
-            return list(listed)
-    return cell.split(separator)
+    listed = _listed(cell)
+    return cell.split(separator) if listed is None else listed
+
+
+def _listed(cell: str) -> list[object] | None:
+    """The list that stands as JSON in a string; None where it is none."""
+    if not (cell.lstrip().startswith("[") and cell.rstrip().endswith("]")):
+        return None
+    try:
+        return list(json.loads(cell))
+    except ValueError:
+        return None

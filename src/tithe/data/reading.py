@@ -9,7 +9,7 @@ from tithe.data import Table, format_for
 from tithe.data.annotations import Given, gathered, given_in, of_people, standing
 from tithe.data.columns import Roles, called, cells, check_named, choose, labels_of, texts_of, without_blanks
 from tithe.data.ids import checked_ids, first_rows, hashed_ids, merged_labels
-from tithe.data.multilabel import blank_note, lists_of, sets_of
+from tithe.data.multilabel import blank_note, list_note, lists_of, sets_of
 from tithe.data.spans import Tagged, tagged, text_or_tokens
 from tithe.errors import DataError
 from tithe.types import Items
@@ -69,6 +69,17 @@ def read_items(
     if of_people(table, roles.id):
         table = _one_row_each(table, source, task, roles, separator=separator, needed=require_label)
     return _items(table, source, task, roles, separator=separator, needed=require_label, dedupe=dedupe)
+
+
+def read_texts(path: str | Path, *, text: str | None = None) -> Items:
+    """The items of a file without their labels, whatever these are; the column and errors are those of `read_items`."""
+    source = str(path)
+    given = Roles(text or "", None, None)
+    table, roles = _opened(path, "choice", given, format=None, header=True, columns=None, drop_blank=False)
+    roles = roles._replace(label=None)
+    if of_people(table, roles.id):
+        table = _one_row_each(table, source, "choice", roles, separator=";", needed=False)
+    return _items(table, source, "choice", roles, separator=";", needed=False, dedupe=False)
 
 
 def read_answers(
@@ -197,7 +208,8 @@ def _labelled(table: Table, where: str, task: str, roles: Roles, *, separator: s
         sets = sets_of(table, roles.label, where, separator=separator, needed=needed)
         return Tagged(texts, sets, None, blank_note(table, roles.label))
     labels = labels_of(table, roles.label, where, needed=needed)
-    return Tagged(texts, None if labels is None else list(labels), None, ())
+    notes = list_note(roles.label, labels) if task == "choice" else ()  # a task of one's own may mean such words
+    return Tagged(texts, None if labels is None else list(labels), None, notes)
 
 
 def _assembled(ids: list[str], read: Tagged, source: str, notes: tuple[str, ...], *, dedupe: bool) -> Items:

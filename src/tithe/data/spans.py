@@ -13,6 +13,8 @@ from tithe.tasks.tags import detect, faults, tags_to_spans
 from tithe.tokens import Tokens, joined
 from tithe.types import Label, Span
 
+_NO_SPANS = "not spans; docs/formats.md says how spans are written"
+
 
 class Tagged(NamedTuple):
     """The texts of a file of spans, with what it says of them."""
@@ -56,6 +58,20 @@ def text_or_tokens(table: Table, where: str, text: str | None, label: str | None
         return free[0]
     there = ", ".join(map(repr, table.columns))
     raise ColumnError(f"{where} has neither 'tokens' nor 'text', one of which spans need; it has {there}; name one")
+
+
+def words_note(notes: Sequence[str]) -> str | None:
+    """The note on a column of words where spans were looked for, among the notes of items; None where there is none."""
+    return next((note for note in notes if note.endswith(_NO_SPANS)), None)
+
+
+def _words_in(table: Table, text: str) -> tuple[str, ...]:
+    """A note where the column `label` holds words; empty where it does not."""
+    column = () if text == "label" else table.columns.get("label", ())
+    for cell in column:
+        if isinstance(cell, str) and cell.strip() and not isinstance(_from_json(cell), list):
+            return (f"the column 'label' holds words such as {cell.strip()[:40]!r}, {_NO_SPANS}",)
+    return ()
 
 
 def _holds_spans(table: Table, name: str) -> bool:
@@ -129,14 +145,16 @@ def _scheme_notes(sentences: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _from_text(table: Table, where: str, text: str, spans: str | None, *, needed: bool) -> Tagged:
+    notes = _words_in(table, text) if spans is None else ()
     if spans is None and needed:
+        if notes:
+            raise ColumnError(f"{where}: {notes[0]}")
         refuse_unlabelled(table, where, "spans")
     texts = texts_of(table, text, where)
     gold = None if spans is None else _span_column(table, where, spans, texts, needed=needed)
     offsets = None
     if text != "tokens" and "tokens" in table.columns and _is_list(table.columns["tokens"]):
         offsets = _offset_column(table, where, texts)
-    notes: tuple[str, ...] = ()
     if gold is not None and (crossing := sum(_overlaps(one) for one in gold if isinstance(one, tuple))):
         notes = (f"{crossing} of {len(texts)} texts have spans that overlap; tags cannot say these",)
     return Tagged(texts, gold, offsets, notes)
@@ -149,6 +167,8 @@ def _span_column(table: Table, where: str, name: str, texts: Sequence[str], *, n
         if cell is None:
             gold.append(None)
             continue
+        if isinstance(cell, str):
+            raise DataError(f"{_place(table, line, where, name)} holds words such as {cell[:40]!r}, {_NO_SPANS}")
         if not isinstance(cell, list | tuple):
             _refuse(_place(table, line, where, name), f"a {type(cell).__name__}", 'a list of {"start", "end", "label"}')
         gold.append(tuple(sorted({_span(table, line, where, text, one) for one in cell})))

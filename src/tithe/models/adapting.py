@@ -111,7 +111,7 @@ def adapt(
     """
     from tithe.models.tuning.checkpoints import Checkpoint
     from tithe.models.tuning.orders import Shuffled
-    from tithe.models.tuning.training import ADVICE, NotANumberError, train
+    from tithe.models.tuning.training import NotANumberError, train
 
     how, into = how or Adaptation(), Path(into)
     check_free(into, "the start")
@@ -133,7 +133,8 @@ def adapt(
         found = train(program, [order], course, tell=tell, checkpoint=checkpoint)[0]
     except NotANumberError as error:
         ids = [items.ids[rows[row]] for row in error.rows]
-        raise NotANumberError(error.step, error.rows, error.loss, f"the ids {', '.join(ids[:8])}; {ADVICE}") from None
+        where = f"the ids {', '.join(ids[:8])}; try a smaller --rate"  # of a precision there is no choice here
+        raise NotANumberError(error.step, error.rows, error.loss, where) from None
     program.load(0, found.state)
     about = {
         "made": "adapt",

@@ -184,6 +184,7 @@ class Finetune:
         Raises:
             LabelError: fewer than two different labels, or one that the task does not have.
             NeedsError: the start has no encoder.
+            ConfigError: the encoder has fewer layers than `freeze`.
             TrainingError: the loss became no number (with the step and the ids of its batch), or memory is too small.
         """
         about = (self, task, start.fingerprint, examples.digest, rng.bit_generator.state)
@@ -272,10 +273,12 @@ class Finetune:
 
         from tithe.models.tuning import adapters, losses
         from tithe.models.tuning.pieces import Feed, Frame
-        from tithe.models.tuning.programs import Held, Problem
+        from tithe.models.tuning.programs import Held, Problem, layers_of
 
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
+        if self.freeze > (layers := layers_of(encoder)):
+            raise ConfigError(f"freeze={self.freeze} is more layers than this encoder has; freeze at most {layers}")
         frozen = 1 + self.freeze if self.freeze else int(not self.words)
         if self.lora:
             adapters.inject(encoder, self.lora, frozen=frozen)

@@ -37,6 +37,7 @@ def new_folder(into: Path, what: str) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
+        _open_to_umask(partial)
         partial.rename(into)
     except (OSError, SafetensorError) as error:  # safetensors does not say "disk full" as an OSError
         shutil.rmtree(partial, ignore_errors=True)
@@ -46,6 +47,17 @@ def new_folder(into: Path, what: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _open_to_umask(folder: Path) -> None:
+    """Gives all files of a folder the mode that new ones get: safetensors lets the owner alone read what it writes.
+
+    The folder was made in this process, so its own mode tells the umask, which cannot be read without setting it.
+    """
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def check_free(into: Path, what: str) -> None:

@@ -16,6 +16,7 @@ from tithe.models import Model, Tell, Trainer, quiet
 from tithe.models.encoder import Encoder
 from tithe.models.finetune import Finetune
 from tithe.models.finetune_model import FinetuneModel
+from tithe.models.proxy import Proxy
 from tithe.models.saving import new_folder
 from tithe.models.starts import pretrained_of, reader_of
 from tithe.models.tuning.deciding import Calibration
@@ -112,9 +113,15 @@ def plain_encoder(model: FinetuneModel) -> Any:
 
 
 def check_tunes(trainer: Trainer, name: str) -> None:
-    """Raises ConfigError, before any work, for a trainer whose models have no encoder of their own."""
-    if not isinstance(trainer, Finetune):
-        raise ConfigError(f"the trainer {name!r} leaves the start as it is; only --trainer finetune makes a new one")
+    """Raises ConfigError, before any work, for a trainer whose models have no encoder that is a start."""
+    if isinstance(trainer, Finetune):
+        return
+    if isinstance(trainer, Proxy) or "pieces" in trainer.needs_any:  # it may well train an encoder, in its own way
+        raise ConfigError(
+            f"a start cannot be saved from the trainer {name!r}; only --trainer finetune can make one: use that, or "
+            f"leave --save-start out"
+        )
+    raise ConfigError(f"the trainer {name!r} leaves the start as it is; only --trainer finetune makes a new one")
 
 
 def has_head(folder: str | Path) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from tithe import registry
 from tithe.data.files import clear_errors, decoded
 from tithe.data.reading import read_items
+from tithe.data.spans import words_note
 from tithe.errors import ConfigError, DataError, LabelError, StoreError
 from tithe.service import founding
 from tithe.service.guidelines import check as checked_guidelines
@@ -103,6 +104,8 @@ def task_for(name: str, source: Source, items: Items) -> Task:
     """
     counts = Counter(one for label in items.gold or () if label is not None for one in names_in(label))
     if source.labels is None and not counts:
+        if words := words_note(items.notes):
+            raise LabelError(f"in {source.file} {words}; or say which labels there are: --labels a,b,c")
         raise LabelError(
             f"{source.file} has no labels of its own; say which there are: --labels a,b,c or --labels-from FILE"
         )

@@ -15,7 +15,7 @@ from tithe import Choice, Examples, Items, Pool
 from tithe.errors import ConfigError, LabelError, UnknownNameError
 from tithe.models.given import GivenStart
 from tithe.models.transfer.probe import Probe, held_out_folds, probe, standard_error
-from tithe.models.transfer.ranking import rank_starts
+from tithe.models.transfer.ranking import Judged, Ranking, rank_starts
 from tithe.rng import stream
 from tithe.views import ViewStore
 
@@ -130,6 +130,30 @@ def test_spans_are_ranked_by_their_tokens(random_encoder: Path) -> None:
     assert found.rows[0].probe.metric == "entity_f1"
     assert all(np.isfinite(one.logme) and one.leep is None for one in found.rows)
     assert found.to_json()["starts"][0]["log_loss"] is None
+
+
+def test_starts_that_score_the_same_are_told_so() -> None:
+    scores = stream(0, "folds").random(20)
+
+    def judged(name: str, less: float = 0.0) -> Judged:
+        return Judged(name, Probe("accuracy", scores - less, np.zeros(20), 0.25), 0.0, None, 1.0)
+
+    advice = Ranking((judged("a"), judged("b")), 60, 2).advice
+    assert advice.startswith(
+        "a and b cannot be told apart with these 60 labels (both score the same): take the quicker"
+    )
+    three = Ranking((judged("a"), judged("b"), judged("c"), judged("d", 0.1)), 60, 2).advice
+    assert three.startswith("a and b, c cannot be told apart with these 60 labels (all score the same): take")
+    assert three.endswith("The other starts are behind.")
+    other = Judged("e", Probe("accuracy", scores[::-1], np.zeros(20), 0.25), 0.0, None, 1.0)
+    mixed = Ranking((judged("a"), other), 60, 2).advice
+    assert "which covers 0): take the quicker one" in mixed
+
+
+def test_a_string_of_starts_is_refused() -> None:
+    pool = Pool(Items(["1", "2"], ["x", "y"], ["a", "b"]), task=Choice(("a", "b")))
+    with pytest.raises(ConfigError, match=r"a list of names, such as \['minilm', 'lexical'\]; given the string"):
+        rank_starts(pool, "minilm,lexical")
 
 
 def test_labels_that_are_all_alike_and_an_open_task_are_refused() -> None:

@@ -225,6 +225,10 @@ def test_class_weights_smoothing_losses_and_frozen_layers_are_settings(tiny, tas
     assert flat.mean() < plain.view("proba", items).max(axis=1).mean()
     frozen = fit(replace(QUICK, freeze=1), task, items, labels, tiny)
     assert not any("layer.0." in name or "embeddings" in name for name in frozen.arrays)
+    assert all(name.startswith("head.") for name in fit(replace(QUICK, freeze=2), task, items, labels, tiny).arrays)
+    for more in (replace(QUICK, freeze=3), replace(QUICK, freeze=99, lora=2)):
+        with pytest.raises(ConfigError, match="is more layers than this encoder has; freeze at most 2"):
+            fit(more, task, items, labels, tiny)
     assert any("word_embeddings" in name for name in fit(replace(QUICK, words=True), task, items, labels, tiny).arrays)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tithe import registry
 from tithe.errors import ConfigError, LabelError
 from tithe.models import Start, Tell, quiet
 from tithe.models.blocks import Blocks, mixes_of, token_views_of, views_of
@@ -34,6 +35,7 @@ MOST = 1_000
 """Labels that are looked at where the caller does not say: with more, starts can simply be tried."""
 
 _REPEATS = 4
+_ALIKE = 0.0005  # what would be told as +0.000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +74,13 @@ class Ranking:
             worst = max((one for one in others if one.start in self.level), key=lambda o: first.probe.lead(o.probe)[2])
             lead, low, high = first.probe.lead(worst.probe)
             others_too = "" if len(self.level) == len(others) else " The other starts are behind."
+            why = (
+                f"the lead over {worst.start} is {lead:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, which covers 0"
+                if max(map(abs, (lead, low, high))) >= _ALIKE
+                else f"{'all' if len(self.level) > 1 else 'both'} score the same"
+            )
             return (
-                f"{first.start} and {', '.join(self.level)} cannot be told apart {with_labels} (the lead over "
-                f"{worst.start} is {lead:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, which covers 0): take the "
+                f"{first.start} and {', '.join(self.level)} cannot be told apart {with_labels} ({why}): take the "
                 f"quicker one, or label more and ask again.{others_too}"
             )
         lead, low, high = first.probe.lead(others[0].probe)
@@ -127,7 +133,7 @@ def rank_starts(
 
     Raises:
         LabelError: fewer than ten labels, or all of one class.
-        ConfigError: no labels at all, no start, a start twice, or no task.
+        ConfigError: no labels at all, no start, a start twice, a string in the place of a list, or no task.
         UnknownNameError: a start that there is not; told before any work.
 
     Cost: a pass of each start over the labelled items, twenty fits for each start, and one pass more for LEEP.
@@ -154,6 +160,9 @@ def rank_starts(
 
 
 def _check_starts(starts: Sequence[str]) -> None:
+    if isinstance(starts, str):
+        listed = registry.split_list(starts)
+        raise ConfigError(f"starts are a list of names, such as {listed or ['minilm']}; given the string {starts!r}")
     if not starts:
         raise ConfigError("no start was given; name several, such as --start minilm,lexical")
     if double := sorted({one for one in starts if list(starts).count(one) > 1}):

@@ -161,6 +161,12 @@ def freeze(encoder: nn.Module, frozen: int) -> None:
         parameter.requires_grad_(not idle and not still and (ADAPTED in name or not adapted))
 
 
+def layers_of(encoder: nn.Module) -> int:
+    """How many layers of an encoder can be frozen one by one: those that `depth_of` knows by their names."""
+    depths = (depth_of(name) for name, _ in encoder.named_parameters())
+    return max((depth for depth in depths if depth < 1000), default=0)
+
+
 def has_adapters(encoder: nn.Module) -> bool:
     """Whether LoRA's adapters train in the place of the encoder's own weights."""
     return any(ADAPTED in name for name, _ in encoder.named_parameters())
