@@ -131,6 +131,8 @@ def starts_of(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, str]
             folders[name] = str(args.work / best[name])
     print(f"baseline: probe {probes['baseline']}; {best}", flush=True)
     for name, begin in (("task", "baseline"), ("domain+task", "domain")):
+        if name not in args.starts.split(","):
+            continue
         folder = args.work / (name if name == "task" else f"{best['domain']}+task")
         if not folder.exists():
             began = time.perf_counter()
