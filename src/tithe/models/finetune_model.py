@@ -105,7 +105,8 @@ class FinetuneModel:
         logits = outputs(plain._module, held.feed, facts["precision"])[0].cpu().numpy()
         truth, weights = held.targets.cpu().numpy(), held.weights.cpu().numpy()
         found = calibrate(logits, truth > 0.5 if kind == "set" else truth, weights)
-        right = float(np.average(logits.argmax(axis=1) == truth, weights=weights)) if kind == "one" else None
+        judged = kind == "one" and weights.sum() > 0  # held texts may have no tokens
+        right = float(np.average(logits.argmax(axis=1) == truth, weights=weights)) if judged else None
         name = {"choice": "accuracy", "spans": "token_accuracy"}.get(task.name)
         scores = {f"{name}_on_asked": round(right, 4)} if name and right is not None else {}
         return cls(task, start, arrays, found, facts | {"scores": scores, "held": len(held.feed)}, device)

@@ -163,6 +163,23 @@ def test_the_forms_of_words_tell_what_an_encoder_without_upper_case_cannot(tiny_
         transplant(model, prepare_start(str(tmp_path / "start"), items, store=ViewStore(None)))
 
 
+def test_held_texts_without_tokens_judge_nothing(tiny, drawn):
+    task = Spans(("money", "place"))
+    items, _ = drawn(30, 1)
+    texts = [*items.texts, *[" "] * 220]
+    many = Items([str(row) for row in range(250)], texts)
+    trainer = replace(QUICK, steps=5)
+    for seed in range(40):  # one where nothing but blank texts is held
+        held = trainer.split(Examples(many, spans_in(texts)), stream(seed, "fit"))[1]
+        if not "".join(held.items.texts).strip():
+            break
+    else:
+        pytest.fail("no such seed")
+    model = fit(trainer, task, many, spans_in(texts), tiny, seed=seed)
+    assert model.settings["held"] == 25
+    assert "token_accuracy_on_asked" not in model.settings
+
+
 def test_a_crf_beside_another_loss_is_refused(task):
     with pytest.raises(ConfigError, match="leave loss, smoothing and class_weights out, or crf; given loss=focal"):
         replace(QUICK, loss="focal", crf=True)
