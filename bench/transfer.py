@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--budgets", default="60,120,180,240,300")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--variants", default=",".join(VARIANTS), help="ways of adapting that the probe compares")
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--starts", default=",".join(STARTS), help="those of the grid, baseline first")
     parser.add_argument("--adapt-steps", type=int, default=300)
     parser.add_argument("--task-steps", type=int, default=0, help="0: as many as the labels ask for")
@@ -185,7 +186,8 @@ def play(args: argparse.Namespace, folders: dict[str, str], found: dict[str, Any
 
     plan = Plan(
         str(args.data / "train.csv"), str(args.data / "test.csv"), starts=tuple(folders.values()), dedupe=True,
-        strategies=STRATEGIES, trainers=(args.trainer,), seeds=args.seeds, full=False, drop_leaks=True, budgets=(1,),
+        strategies=tuple(args.strategies.split(",")), trainers=(args.trainer,), seeds=args.seeds, full=False,
+        drop_leaks=True, budgets=(1,),
     )  # fmt: skip
     whole = len(world_of(plan, None).pool)  # without the questions that are in the test file too: 296
     plan = replace(plan, budgets=tuple(sorted({min(int(one), whole) for one in args.budgets.split(",")})))
@@ -246,8 +248,9 @@ def picks(args: argparse.Namespace, folders: dict[str, str], rows: list[dict[str
         pool = Pool(Items(train.ids, train.texts, gold))
         ranking = rank_starts(pool, list(folders.values()), task=task, seed=seed, store=ViewStore(None))
         order = [names[one.start] for one in ranking.rows]
+        played = dict.fromkeys(row["strategy"] for row in rows)
         area = {
-            start: float(np.mean([curves(rows, start, one, "accuracy")[seed - rows[0]["seed"]] for one in STRATEGIES]))
+            start: float(np.mean([curves(rows, start, one, "accuracy")[seed - rows[0]["seed"]] for one in played]))
             for start in folders
         }
         best = max(area, key=area.__getitem__)
@@ -280,7 +283,8 @@ def table(rows: list[dict[str, Any]], found: dict[str, Any]) -> str:
     head = ["start", "strategy", *(f"acc {budget}" for budget in budgets), "acc mean", "macro-F1 mean"]
     head += ["to baseline", "to random"]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for start, strategy in product(dict.fromkeys(row["start"] for row in rows), STRATEGIES):
+    strategies = list(dict.fromkeys(row["strategy"] for row in rows))
+    for start, strategy in product(dict.fromkeys(row["start"] for row in rows), strategies):
         accuracy = curves(rows, start, strategy, "accuracy")
         area = accuracy[:, :few].mean(axis=1)
         macro = curves(rows, start, strategy, "f1_macro")[:, :few].mean(axis=1)
