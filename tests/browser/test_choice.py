@@ -8,6 +8,8 @@ import pytest
 from tests.browser.conftest import Make, Open
 from tests.browser.desk import Desk, answer, press, saved, shows, text_of
 
+pytestmark = pytest.mark.system
+
 
 def truth(text: str) -> str:
     return "1" if text.split()[0] in ("apple", "pear") else "2"

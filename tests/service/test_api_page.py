@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.system
+
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 ROWS = re.findall(r"^\| `(\w+) (/[^`]*)` \| (.+?) \| `(curl .+)` \|$", PAGE, re.MULTILINE)
 LABELS = ("question", "praise", "complaint")
