@@ -275,6 +275,8 @@ class Finetune:
         from tithe.models.tuning.pieces import Feed, Frame
         from tithe.models.tuning.programs import Held, Problem, layers_of
 
+        kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
+        losses.build(self.loss, kind)  # what is wrong with it is told before an encoder is loaded
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
         if self.freeze > (layers := layers_of(encoder)):
@@ -300,7 +302,6 @@ class Finetune:
         check_classes(array, len(train))
         classes = columns_of(task)
         weighted = torch.as_tensor(_class_weights(array, classes), device=device) if self.class_weights else None
-        kind: Literal["one", "set"] = "set" if task.name == "multilabel" else "one"
         return Problem(
             encoder,
             _new_head(self._head(task), width, classes, rng),
