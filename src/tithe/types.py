@@ -182,6 +182,13 @@ class Examples(Sequence[Example]):
     def __getitem__(self, row: int) -> Example:  # type: ignore[override]
         return Example(self.items[row], self.labels[row], 1.0 if self.weights is None else self.weights[row])
 
+    @property
+    def sample(self) -> NDArray[np.float64]:
+        """(n,) the weights; 1 where none are given."""
+        import numpy as np
+
+        return np.ones(len(self)) if self.weights is None else np.asarray(self.weights, np.float64)
+
     @cached_property
     def digest(self) -> str:
         """A hash of the items, their labels and weights: half of a model's fingerprint."""

@@ -33,7 +33,7 @@ class Made:
             project=SimpleNamespace(append=self.written.append),
         )
         self.work = slow.SlowWork(
-            self.desk, SimpleNamespace(ring=lambda: None), None, lambda told: self,  # type: ignore[arg-type]
+            self.desk, SimpleNamespace(ring=lambda: None), None, lambda told: self,  # type: ignore[arg-type]  # made up
             clock=lambda: 0.0, swapped=lambda: None, trouble=lambda *_: None,
         )  # fmt: skip
 

@@ -291,8 +291,7 @@ class Finetune:
             beside = forms_of(start, part.items) if sees_forms(task, start) else None
             segments: Segments = "tokens" if task.name == "spans" else "items"
             feed = Feed.of(pieces, frame, part.items, segments, device, beside=beside)
-            sample = np.ones(len(part)) if part.weights is None else np.asarray(part.weights)
-            weights = np.repeat(sample, np.diff(feed.splits)).astype(np.float32)
+            weights = np.repeat(part.sample, np.diff(feed.splits)).astype(np.float32)
             targets = torch.as_tensor(targets_of(task, part.labels, part.items), device=device)
             return feed, targets, torch.as_tensor(weights, device=device)
 

@@ -132,8 +132,8 @@ class Generate:
 
         def nothing_of(part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
             """Targets, which an exchange holds itself, and weights."""
-            weights = np.ones(len(part)) if part.weights is None else np.asarray(part.weights)
-            return torch.zeros(len(part), device=device), torch.as_tensor(weights.astype(np.float32), device=device)
+            weights = torch.as_tensor(part.sample.astype(np.float32), device=device)
+            return torch.zeros(len(part), device=device), weights
 
         problem = Problem(
             language.model,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tithe.tasks.paths import best_paths
+from tithe.tasks.spans import logs
 from tithe.types import Examples, Items
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ def confidence(task: Task, output: Any) -> NDArray[np.float64]:
     [0.72]
     """
     if task.name == "spans":
-        logs = np.log(np.maximum(output.values.astype(np.float64), 1e-12))
-        return np.asarray(np.exp(best_paths(output.with_values(logs))[1]), np.float64)
+        return np.asarray(np.exp(best_paths(logs(output))[1]), np.float64)
     likely = np.asarray(output, np.float64)
     if task.name == "multilabel":
         return np.asarray(np.maximum(likely, 1 - likely).prod(axis=1), np.float64)
