@@ -34,6 +34,14 @@ def test_answers_outlive_a_killed_server_and_a_reload(plants: Desk, opened: Open
     assert len(plants.answers()) == count + 2
 
 
+def test_the_page_does_not_say_saved_before_it_has_looked(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    page.add_init_script("indexedDB.open = () => new EventTarget()")  # never says whether anything waits
+    page.reload()
+    page.wait_for_timeout(500)
+    assert page.locator("#saved").text_content() != "Saved"
+
+
 def test_an_answer_whose_reply_was_lost_counts_once(plants: Desk, opened: Open) -> None:
     page = opened(plants, offline=True)
     count, lost = len(plants.answers()), []
