@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--variants", default=",".join(VARIANTS), help="ways of adapting that the probe compares")
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    parser.add_argument("--played", type=Path, help="what --out held: its grid is not played again, only judged")
     parser.add_argument("--starts", default=",".join(STARTS), help="those of the grid, baseline first")
     parser.add_argument("--adapt-steps", type=int, default=300)
     parser.add_argument("--task-steps", type=int, default=0, help="0: as many as the labels ask for")
@@ -64,7 +65,11 @@ def main() -> None:
     known()
     found: dict[str, Any] = {"settings": {name: str(value) for name, value in vars(args).items()}}
     folders = starts_of(args, found)
-    rows = play(args, folders, found)
+    if args.played:
+        before = json.loads(args.played.read_text("utf-8"))
+        rows, found["round_seconds"] = before["rows"], before["round_seconds"]
+    else:
+        rows = play(args, folders, found)
     found["picks"] = picks(args, folders, rows)
     print(table(rows, found), flush=True)
     args.out.write_text(json.dumps(found | {"rows": rows}, indent=1), "utf-8")
@@ -262,12 +267,12 @@ def picks(args: argparse.Namespace, folders: dict[str, str], rows: list[dict[str
 def table(rows: list[dict[str, Any]], found: dict[str, Any]) -> str:
     """The grid as one Markdown table; means over seeds with 95 % intervals of Student's t, differences paired by seed.
 
-    "mean" is over all budgets but the last, where every run has the whole pool if that is its size.
+    "mean" is over all budgets but that of the whole pool, where strategies have nothing left to choose.
     """
     from tithe.stats import mean_interval, paired_t
 
     budgets = sorted({row["labelled"] for row in rows})
-    few = max(1, len(budgets) - 1)
+    few = max(1, sum(budget < found["pool"] for budget in budgets))
     spread = len({row["seed"] for row in rows}) > 1
 
     def said(values: np.ndarray) -> str:

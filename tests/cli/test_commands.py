@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def test_every_command_is_known_here(tithe: Any) -> None:
 def test_the_version_is_that_of_the_package(tithe: Any) -> None:
     said = tithe("--version")
     assert (said.code, said.out) == (0, f"tithe {package.__version__}\n")
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    said = subprocess.run([sys.executable, "-m", "tithe", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout == f"tithe {package.__version__}\n"
 
 
 def test_plugins_marks_what_is_broken_contested_or_passed_over(tithe: Any, install: Any) -> None:
