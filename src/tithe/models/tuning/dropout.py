@@ -142,7 +142,7 @@ class _Masks:
             keys = torch.tensor([moment.key(one) for one in sites], dtype=torch.int32)
             (keys,) = moved([keys], x.device)
             masks = kept(keys, len(x), math.prod(x.shape[1:-1]), x.shape[-1], share, first=first)
-            self._about, self._made = about, dict(zip(sites, masks.reshape(-1, *x.shape).unbind(), strict=True))
+            self._about, self._made = about, dict(zip(sites, masks.reshape(len(sites), *x.shape).unbind(), strict=True))
         return self._made[site]
 
 
