@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tithe.models.tuning.moving import moved
+
 # Constants of the 32-bit mixer "lowbias32" (Ellis 2018, Prospecting for Hash Functions), as signed numbers.
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
 _ROW, _PLACE = 0x9E3779B1 - (1 << 32), 0x85EBCA77 - (1 << 32)
+
+_UNITS = 1 << 23  # of masks made at once: by then a GPU takes longer for them than they take to launch
 
 _ATTENTION = re.compile(r"(attention|attn|self)\.dropout$|(attention|attn)_dropout$")
 _NUMBERS = ("dropout", "attention_dropout", "activation_dropout", "hidden_dropout", "dropout_rate", "dropout_prob")
@@ -35,6 +40,7 @@ class Moment:
     step: int = 0
     windows: int = 0
     segments: int = 0
+    masks: _Masks = field(default_factory=lambda: _Masks(), init=False, repr=False, compare=False)
 
     def key(self, site: int) -> int:
         """A 32-bit number for this moment at one place of the network, as a signed integer."""
@@ -48,9 +54,11 @@ class Moment:
 
 def mixed(x: Tensor) -> Tensor:
     """int32 numbers spread over all of int32; equal ones stay equal."""
-    x = (x ^ _logical(x, 16)) * _FIRST
-    x = (x ^ _logical(x, 15)) * _SECOND
-    return x ^ _logical(x, 16)
+    x = x ^ _logical(x, 16)
+    x *= _FIRST
+    x ^= _logical(x, 15)
+    x *= _SECOND
+    return x.bitwise_xor_(_logical(x, 16))
 
 
 def kept(keys: Tensor, rows: int, places: int, channels: int, share: float, *, first: int = 0) -> Tensor:
@@ -67,26 +75,75 @@ def kept(keys: Tensor, rows: int, places: int, channels: int, share: float, *, f
     device = keys.device
     row = torch.arange(first, first + rows, dtype=torch.int32, device=device)
     place = torch.arange(places, dtype=torch.int32, device=device)
-    return kept_at(keys[..., None, None], row[:, None], place, channels, share)
+    return kept_of(places_of(keys[..., None, None], row[:, None], place), numbers_of(channels, device), share)
 
 
-def kept_at(keys: Tensor, row: Tensor, place: Tensor, channels: int, share: float) -> Tensor:
-    """(..., channels) bool: `kept` for states anywhere, given the key, the row and the place of each (...,) int32."""
-    where = mixed(keys ^ (row * _ROW + place * _PLACE))
-    channel = mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=keys.device))
-    x = (where[..., None] ^ channel) * _FIRST
-    x = (x ^ _logical(x, 15)) * _SECOND
+def places_of(keys: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    """(...,) int32: all that `kept_of` needs of states anywhere, given the key, the row and the place of each."""
+    return mixed(keys ^ (row * _ROW + place * _PLACE))
+
+
+@lru_cache(maxsize=64)
+def numbers_of(channels: int, device: torch.device) -> Tensor:
+    """(channels,) int32: all that `kept_of` needs of channels."""
+    return mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=device))
+
+
+def kept_of(places: Tensor, numbers: Tensor, share: float) -> Tensor:
+    """(..., channels) bool: `kept` for states whose `places_of` are (...,), with `numbers_of` their channels."""
+    x = places[..., None] ^ numbers
+    x *= _FIRST
+    x ^= _logical(x, 15)
+    x *= _SECOND
     return x >= round(share * 2**32) - 2**31
+
+
+def at_once(units: int, device: torch.device) -> int:
+    """For how many places of a network masks of so many units are made together.
+
+    A GPU has done with a small one before the next is asked for. A CPU is faster with what its caches hold.
+    """
+    return 1 if device.type == "cpu" else max(1, _UNITS // max(1, units))
 
 
 def dropped(x: Tensor, mask: Tensor, share: float) -> Tensor:
     """The states, those outside the mask 0 and the others scaled up."""
-    return x * mask.to(x.dtype) * (1 / (1 - share))
+    scale = 1 / (1 - share)
+    if x.dtype is torch.float32:
+        return x * (mask * scale)  # a single product on the way back
+    return x * mask * scale  # a scale kept as bfloat16 would be off by .2 %
 
 
 def _logical(x: Tensor, bits: int) -> Tensor:
     """A shift to the right that brings in zeros; torch's own brings in the sign."""
-    return (x >> bits) & ((1 << (32 - bits)) - 1)
+    return (x >> bits).bitwise_and_((1 << (32 - bits)) - 1)
+
+
+class _Masks:
+    """The masks of a run, made for several places of its network at once, because each launch on a GPU takes its time.
+
+    Which places ask for masks of the same shape is learned from the steps before. Only what was made last is held.
+    """
+
+    def __init__(self) -> None:
+        self._alike: dict[int, tuple[object, ...]] = {}
+        self._about: tuple[object, ...] = ()
+        self._made: dict[int, Tensor] = {}
+
+    def at(self, moment: Moment, site: int, x: Tensor, share: float) -> Tensor:
+        """The mask of the states x at a place."""
+        self._alike[site] = (x.ndim, x.shape[-1], share)
+        first = moment.segments if x.ndim == 2 else moment.windows
+        # What is made in inference mode cannot be trained with.
+        about = (moment.seed, moment.step, first, x.shape, share, x.device, torch.is_inference_mode_enabled())
+        if self._about != about or site not in self._made:
+            after = [other for other, kind in self._alike.items() if other > site and kind == self._alike[site]]
+            sites = [site, *sorted(after)][: at_once(x.numel(), x.device)]
+            keys = torch.tensor([moment.key(one) for one in sites], dtype=torch.int32)
+            (keys,) = moved([keys], x.device)
+            masks = kept(keys, len(x), math.prod(x.shape[1:-1]), x.shape[-1], share, first=first)
+            self._about, self._made = about, dict(zip(sites, masks.reshape(len(sites), *x.shape).unbind(), strict=True))
+        return self._made[site]
 
 
 class HashDropout(nn.Module):
@@ -101,10 +158,7 @@ class HashDropout(nn.Module):
         """The states, each unit dropped or scaled up."""
         if not self.training or not self.p:
             return x
-        key = torch.tensor(self.moment.key(self.site), dtype=torch.int32, device=x.device)
-        first = self.moment.segments if x.ndim == 2 else self.moment.windows
-        mask = kept(key, len(x), math.prod(x.shape[1:-1]), x.shape[-1], self.p, first=first)
-        return dropped(x, mask.reshape(x.shape), self.p)
+        return dropped(x, self.moment.masks.at(self.moment, self.site, x, self.p), self.p)
 
 
 def install(encoder: nn.Module, share: float, moment: Moment) -> int:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from tithe.models.links import Link, Sigmoid
 from tithe.models.solver import Basis, fit_affine
 from tithe.models.tuning.chain_loss import chain_losses, legal_pairs, marginals
+from tithe.models.tuning.moving import moved
 from tithe.types import Floats
 
 Head: TypeAlias = Literal["linear", "unit", "chain", "linked"]
@@ -104,10 +105,12 @@ def linked_losses(
         logits: (s, K) of all rows.
         pairs: (M, K, K), those of the heads.
         weights: (s,), alike for all tokens of a row.
-        lengths: (n,) int64, the tokens of each row.
-        owner: (n,) int64, the model of each row.
+        lengths: (n,) int64 on the CPU, the tokens of each row.
+        owner: (n,) int64 on the CPU, the model of each row.
     """
-    inside, padded = _rows(logits, lengths)
+    longest = _longest(lengths)
+    lengths, owner = moved([lengths, owner], logits.device)
+    inside, padded = _rows(logits, lengths, longest)
     path = torch.zeros(inside.shape, dtype=torch.int64, device=logits.device).masked_scatter(inside, targets)
     each = torch.zeros(inside.shape, device=logits.device).masked_scatter(inside, weights.float())
     links = links_of(pairs)[owner]
@@ -115,14 +118,23 @@ def linked_losses(
 
 
 def log_marginals(logits: Tensor, pairs: Tensor, lengths: Tensor) -> Tensor:
-    """(s, K) the logarithm of the probability of each tag at each token, by a head's `pairs` (K, K)."""
-    inside, padded = _rows(logits, lengths)
+    """(s, K) the logarithm of the probability of each tag at each token, by a head's `pairs` (K, K).
+
+    `lengths` (n,) int64 are on the CPU.
+    """
+    longest = _longest(lengths)
+    (lengths,) = moved([lengths], logits.device)
+    inside, padded = _rows(logits, lengths, longest)
     return marginals(padded, links_of(pairs), lengths)[inside].clamp(min=_LEAST).log()
 
 
-def _rows(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, t) where a row has a token, and the logits padded to (n, t, K); t is at least 1."""
-    longest = max(1, int(lengths.max())) if len(lengths) else 1
+def _longest(lengths: Tensor) -> int:
+    """The most tokens that a row has, at least 1."""
+    return max(1, int(lengths.max())) if len(lengths) else 1
+
+
+def _rows(logits: Tensor, lengths: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+    """(n, t) where a row has a token, and the logits padded to (n, t, K), t the `longest`."""
     inside = torch.arange(longest, device=logits.device) < lengths[:, None]
     padded = logits.new_zeros(*inside.shape, logits.shape[1])
     return inside, padded.masked_scatter(inside[..., None], logits)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tithe.models.tuning.moving import moved
 from tithe.models.tuning.pieces import Feed, ranges
 from tithe.types import Rows
 
@@ -33,9 +33,9 @@ class Packed:
     place: Tensor  # (M, p) int64 the position in the window
     window: Tensor  # (M, p) int64 the window
     segment: Tensor  # (M, p) int64 in [0, s]
-    slot: Tensor  # (M, p) int64 in [0, w t): where attention finds it
+    slot: Tensor  # (M, p) int64 in [0, M w t): where attention finds it, counted through all models
     own: Tensor  # (M, p) bool: it is no padding
-    at: Tensor  # (M, w t) int64: the place of each slot; 0 for padding
+    at: Tensor  # (M, w t) int64 in [0, M p): the place of each slot, counted so too; for padding a model's first
     filled: Tensor  # (M, w t) bool: the slot is no padding
     seen: Tensor  # (M, w t) bool: the slot may be looked at: those filled, and the first of a window that has none
     which: Tensor  # (M, s) int64: the number of each segment among all; 0 for padding
@@ -44,12 +44,8 @@ class Packed:
 
     def to(self, device: torch.device) -> Packed:
         """The same on a device."""
-        pin = device.type == "cuda"
-        moved: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name, value in moved.items():
-            if isinstance(value, Tensor):
-                moved[name] = (value.pin_memory() if pin else value).to(device, non_blocking=True)
-        return Packed(**moved)
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "slots"}
+        return Packed(**dict(zip(parts, moved(list(parts.values()), device), strict=True)), slots=self.slots)
 
 
 class Packer:
@@ -130,7 +126,8 @@ class Packer:
             out[of_piece, along] = values
             return torch.from_numpy(out)
 
-        own, at = np.zeros((size, line), bool), np.zeros((size, most_windows * slots), np.int64)
+        own, of_model = np.zeros((size, line), bool), np.arange(size)[:, None]
+        at = np.zeros((size, most_windows * slots), np.int64)
         filled = np.zeros(at.shape, bool)
         own[of_piece, along], at[of_piece, slot], filled[of_piece, slot] = True, along, True
         for_each = np.zeros((size, most_segments), np.int64)
@@ -144,9 +141,9 @@ class Packer:
             lined(place),
             lined(number[owner]),
             lined(segment, most_segments),
-            lined(slot),
+            lined(slot) + torch.from_numpy(of_model * at.shape[1]),
             torch.from_numpy(own),
-            torch.from_numpy(at),
+            torch.from_numpy(at + of_model * line),
             torch.from_numpy(filled),
             torch.from_numpy(seen.reshape(size, -1)),
             torch.from_numpy(for_each),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tithe.errors import ConfigError
+from tithe.models.tuning.moving import moved
 from tithe.models.word_states import token_of_piece
 from tithe.ragged import Ragged
 from tithe.tokens import places
@@ -179,41 +180,46 @@ class Feed:
         many = np.diff(self.windows)[rows]
         owner = np.repeat(np.arange(len(rows)), many)
         window = ranges(self.windows[:-1][rows], many)
-        device, before = self.device, len(self.frame.before)
-
-        def put(array: NDArray[np.int64]) -> Tensor:
-            return torch.as_tensor(array, device=device)
+        before = len(self.frame.before)
+        pieces, segment_of = self._on_cpu
 
         length = self.length[window]
         around = before + len(self.frame.after)
         # An empty text without special pieces is one of padding: nothing to look at at all would be NaN.
         longest = max(int(length.max(initial=0)), 1 - around)
-        place = torch.arange(-before, longest + len(self.frame.after), device=device)
-        begins, ends = put(self.begin[window])[:, None], put(length)[:, None]
+        place = np.arange(-before, longest + len(self.frame.after))
+        begins, ends = self.begin[window][:, None], length[:, None]
         inside = (place >= 0) & (place < ends)
-        source = (begins + place.clamp(min=0)).clamp(max=max(0, len(self.pieces) - 1))
-        ids = torch.full_like(source, self.frame.pad)
-        if len(self.pieces):
-            ids = torch.where(inside, self.pieces[source].long(), ids)
-        for at, special in enumerate(self.frame.before):
-            ids[:, at] = special
+        source = np.minimum(begins + np.maximum(place, 0), max(0, len(pieces) - 1))
+        ids = np.full(source.shape, self.frame.pad, np.int64)
+        if len(pieces):
+            ids = np.where(inside, pieces[source], ids)
+        ids[:, :before] = self.frame.before
         for at, special in enumerate(self.frame.after):
-            ids = torch.where(place == ends + at, special, ids)
-        mask = place < (ends + len(self.frame.after)).clamp(min=1 - before)
+            ids[place == ends + at] = special
+        mask = place < np.maximum(ends + len(self.frame.after), 1 - before)
 
         counts = np.diff(self.splits)[rows]
-        which = put(ranges(self.splits[:-1][rows], counts))
+        which = ranges(self.splits[:-1][rows], counts)
         if self.segments == "items":  # special pieces belong to the item too, as they did when it was pretrained
-            segment = torch.where(mask, put(owner)[:, None], len(rows))
+            segment = np.where(mask, owner[:, None], len(rows))
         else:
             first, offset = self.splits[:-1][rows][owner], (np.cumsum(counts) - counts)[owner]
-            counted = put(self.counted[window])
-            segment = torch.full_like(source, len(which))
-            if len(self.pieces):
-                found = self.segment[source]
+            counted = self.counted[window]
+            segment = np.full(source.shape, len(which))
+            if len(pieces):
+                found = segment_of[source]
                 counts_here = inside & (place >= counted[:, :1]) & (place < counted[:, 1:]) & (found >= 0)
-                segment = torch.where(counts_here, found + put(offset - first)[:, None], segment)
-        return Batch(ids, mask, segment, which, None if self.beside is None else self.beside[which])
+                segment = np.where(counts_here, found + (offset - first)[:, None], segment)
+        parts = [torch.from_numpy(part) for part in (ids, segment, which, mask)]
+        ids_there, segment_there, which_there, mask_there = moved(parts, self.device)
+        beside = None if self.beside is None else self.beside[which_there]
+        return Batch(ids_there, mask_there, segment_there, which_there, beside)
+
+    @cached_property
+    def _on_cpu(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Pieces and their segments, where batches are put together: so that one copy brings a batch to the device."""
+        return self.pieces.cpu().numpy(), self.segment.cpu().numpy()
 
 
 def _windows(

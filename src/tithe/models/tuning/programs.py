@@ -141,7 +141,7 @@ class Tuned(nn.Module):
     def settled(self, logits: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """(s, K) the logits of whole rows with so many segments: as they are, or for linked tags log-marginals."""
         if isinstance(self.head, Linked):
-            return log_marginals(logits, self.head.pairs, torch.as_tensor(lengths, device=logits.device))
+            return log_marginals(logits, self.head.pairs, torch.from_numpy(lengths))
         return logits
 
 
@@ -296,7 +296,7 @@ class Single(Alone):
             logits = self.forward(batch)
         targets, weights = problem.targets[batch.which], problem.weights[batch.which]
         if isinstance(problem.head, Linked):
-            lengths = torch.as_tensor(np.diff(problem.feed.splits)[rows[0]], device=problem.feed.device)
+            lengths = torch.from_numpy(np.diff(problem.feed.splits)[rows[0]])
             return problem.head.loss(logits, targets, weights, lengths)[None]
         loss: Tensor = problem.loss(logits, targets, weights)
         return loss[None]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tithe.models.tuning.dropout import Moment
 from tithe.models.tuning.heads import Linked, linked_losses, log_marginals
+from tithe.models.tuning.moving import moved
 from tithe.models.tuning.packing import Packed, Packer
 from tithe.models.tuning.pieces import Feed, ranges
 from tithe.models.tuning.programs import Problem, autocast, freeze, rates, rows_at_once, weight_of
@@ -166,24 +167,25 @@ class Stack:
         keys = torch.tensor([[self.moments[m].key(site) for m in self.models] for site in sites], dtype=torch.int32)
         packed = self._packer.pack(self.models, rows)
         batch = packed.to(self.device)
-        logits = self._logits(batch, keys.to(self.device), course, self._beside)
+        logits = self._logits(batch, moved([keys], self.device)[0], course, self._beside)
         if self._linked:
             return self._linked_losses(logits, packed, rows)
         return self._loss(logits, self._targets[batch.which], self._segment_weights[batch.which] * batch.counts)
 
     def _linked_losses(self, logits: Tensor, packed: Packed, rows: Sequence[Rows]) -> Tensor:
         """(M,) the losses of heads that link the tags of a row."""
-        real = packed.counts.flatten().nonzero()[:, 0].to(self.device)  # found on the CPU, so that nothing waits
-        which = packed.which.flatten().to(self.device)[real]
+        real = packed.counts.flatten().nonzero()[:, 0]  # found on the CPU, so that nothing waits
+        which = packed.which.flatten()[real]
         lengths = [np.diff(self.problems[m].feed.splits)[own] for m, own in zip(self.models, rows, strict=True)]
         owner = np.repeat(np.arange(self.size), [len(own) for own in rows])
+        real, which = moved([real, which], self.device)
         return linked_losses(
             logits.flatten(0, 1)[real],
             self.weights["head.pairs"],
             self._targets[which],
             self._segment_weights[which],
-            lengths=torch.as_tensor(np.concatenate(lengths), device=self.device),
-            owner=torch.as_tensor(owner, device=self.device),
+            lengths=torch.from_numpy(np.concatenate(lengths)),
+            owner=torch.from_numpy(owner),
         )
 
     def _logits(self, batch: Packed, keys: Tensor | None, course: Course, beside: Tensor | None) -> Tensor:
@@ -300,9 +302,8 @@ class _HeldRows:
         return found
 
     def lengths(self, model: int) -> Tensor:
-        """(n,) the segments of each row of a model's feed."""
-        feed = self._feeds[model]
-        return torch.as_tensor(np.diff(feed.splits), device=feed.device)
+        """(n,) the segments of each row of a model's feed, on the CPU."""
+        return torch.from_numpy(np.diff(self._feeds[model].splits))
 
     def back(self, model: int) -> Tensor:
         """(S,) where each segment of a model's feed stands among the outputs of its batches."""

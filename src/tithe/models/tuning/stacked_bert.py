@@ -7,17 +7,20 @@ Source: Devlin et al. 2019, BERT; the arithmetic is that of transformers' BertMo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tithe.models.tuning.dropout import dropped, kept, kept_at
+from tithe.models.tuning.dropout import at_once, dropped, kept, kept_of, numbers_of, places_of
 from tithe.models.tuning.packing import Packed
+
+_Mask: TypeAlias = Tensor | tuple[Tensor, Tensor]
+"""(M, p, width) bool, or `places_of` and `numbers_of`, of which a compiled layer makes it as it goes."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Shape:
 
 
 class _Moved(torch.autograd.Function):
-    """Rows of `x` (M, a, width) put where `there` (M, b) says, whose way back is `back` (M, a).
+    """Rows of `x` (M, a, width) put where `there` (M, b) in [0, M a) says, whose way back is `back` (M, a).
 
     Both ways are a plain lookup, so gradients are neither summed in an undetermined order nor slow. `own` (M, a) says
     which rows went anywhere at all.
@@ -62,10 +65,8 @@ class _Moved(torch.autograd.Function):
 
 
 def _looked_up(x: Tensor, index: Tensor) -> Tensor:
-    """(M, b, width): the rows of x (M, a, width) at index (M, b)."""
-    size, length, width = x.shape
-    flat = index + torch.arange(size, device=x.device)[:, None] * length
-    return x.reshape(-1, width)[flat.reshape(-1)].reshape(size, -1, width)
+    """(M, b, width): the rows of x (M, a, width), counted through all models, at index (M, b)."""
+    return x.flatten(0, 1).index_select(0, index.flatten()).reshape(*index.shape, -1)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -97,19 +98,20 @@ def states(
     Args:
         fixed: the tables of pieces, places and types, where all models have the same.
         weights: all else, with a leading model axis, named as in BertModel; query, key and value are one (`joined`).
-        drop: (sites, M) keys of `kept_at`, and the share of units dropped; None drops nothing.
+        drop: (sites, M) keys of `places_of`, the last that of the head, and the share of units dropped; None drops
+            nothing.
     """
+    masks = _masks(batch, drop[0][:-1], drop[1], shape.width, made=not compiled) if drop else None
+    share = drop[1] if drop else 0.0
     x = _embedded(fixed, weights, batch)
     x = _normed(x, weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"], shape.norm_eps)
-    keys, share = drop or (None, 0.0)
-    where = (batch.window.int(), batch.place.int())
-    if keys is not None:
-        x = _dropped(x, keys[0], *where, share)
+    if masks:
+        x = dropped(x, _mask(next(masks), share), share)
     rest = _compiled() if compiled else _rest
     for number in range(shape.layers):
         head = f"encoder.layer.{number}."
         own = {name.removeprefix(head): one for name, one in weights.items() if name.startswith(head)}
-        of_layer = () if keys is None else (keys[1 + 2 * number : 3 + 2 * number], *where)
+        of_layer = (next(masks), next(masks)) if masks else None
         x = rest(x, _attention(x, own, shape, batch), own, shape, drop=of_layer, share=share)
     return _means(x, batch)
 
@@ -145,24 +147,40 @@ def _attention(x: Tensor, own: Mapping[str, Tensor], shape: Shape, batch: Packed
 
 
 def _rest(
-    x: Tensor, mixed: Tensor, own: Mapping[str, Tensor], shape: Shape, *, drop: tuple[Tensor, ...], share: float
+    x: Tensor, mixed: Tensor, own: Mapping[str, Tensor], shape: Shape, *, drop: tuple[_Mask, _Mask] | None, share: float
 ) -> Tensor:
-    """What a layer does after attention. `drop` are keys (2, M), windows and places (M, p); or empty."""
+    """What a layer does after attention. `drop` are the masks of its two places that drop; or None."""
     out = linear(mixed, own["attention.output.dense.weight"], own["attention.output.dense.bias"])
     if drop:
-        out = _dropped(out, drop[0][0], drop[1], drop[2], share)
+        out = dropped(out, _mask(drop[0], share), share)
     norm = "attention.output.LayerNorm"
     x = _normed(out + x, own[f"{norm}.weight"], own[f"{norm}.bias"], shape.norm_eps)
     inner = linear(x, own["intermediate.dense.weight"], own["intermediate.dense.bias"])
     out = linear(ACTIVATIONS[shape.activation](inner), own["output.dense.weight"], own["output.dense.bias"])
     if drop:
-        out = _dropped(out, drop[0][1], drop[1], drop[2], share)
+        out = dropped(out, _mask(drop[1], share), share)
     return _normed(out + x, own["output.LayerNorm.weight"], own["output.LayerNorm.bias"], shape.norm_eps)
 
 
-def _dropped(x: Tensor, key: Tensor, window: Tensor, place: Tensor, share: float) -> Tensor:
-    """Dropout of (M, p, width) by the window and the place (M, p) of each state, and the key (M,) of each model."""
-    return dropped(x, kept_at(key[:, None], window, place, x.shape[-1], share), share)
+def _masks(batch: Packed, keys: Tensor, share: float, width: int, *, made: bool) -> Iterator[_Mask]:
+    """The mask of each place of the network that drops states: by their windows and places, and the keys of the models.
+
+    Args:
+        keys: (sites, M).
+        made: whether masks are made, several at once; or left to who takes them.
+    """
+    places, numbers = places_of(keys[..., None], batch.window.int(), batch.place.int()), numbers_of(width, keys.device)
+    if made:
+        for some in torch.split(places, at_once(places[0].numel() * width, keys.device)):
+            yield from kept_of(some, numbers, share)
+    else:
+        for one in places:
+            yield one, numbers
+
+
+def _mask(mask: _Mask, share: float) -> Tensor:
+    """(M, p, width), made here if it is not yet."""
+    return mask if isinstance(mask, Tensor) else kept_of(*mask, share)
 
 
 def _means(x: Tensor, batch: Packed) -> Tensor:
