@@ -67,7 +67,8 @@ def main() -> None:
     folders = starts_of(args, found)
     if args.played:
         before = json.loads(args.played.read_text("utf-8"))
-        rows, found["round_seconds"] = before["rows"], before["round_seconds"]
+        rows = before["rows"]
+        found |= {name: before[name] for name in ("pool", "test", "notes", "round_seconds", "seconds", "adapted")}
     else:
         rows = play(args, folders, found)
     found["picks"] = picks(args, folders, rows)
