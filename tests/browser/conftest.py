@@ -18,7 +18,8 @@ from tithe.store import open_store
 from tithe.store.folder import ProjectFolder
 from tithe.types import Items
 
-WAIT_MS = 10_000
+WAIT_MS = 60_000
+"""Only what is broken is waited for so long: a busy machine is ten times as slow as an idle one."""
 
 Make = Callable[..., Desk]
 

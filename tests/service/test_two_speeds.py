@@ -188,7 +188,7 @@ def test_a_slow_trainer_that_fails_leaves_the_old_model_and_is_not_tried_at_ever
         until(lambda: one.live.troubles())
         until(lambda: slow(one)["state"] == "waiting")
         one.answer(6)
-        one.live.background.refill()
+        one.make_round()
         told = one.live.troubles()
         assert [trouble["what"] for trouble in told] == ["slow model"]
         assert "C" in told[0]["error"]
