@@ -90,7 +90,7 @@ class Desk:
         """What the API says to a script with the token."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         answer = httpx.request(
-            method, f"{self.url}/api/v1/projects/{self.project}{path}", headers=headers, timeout=30, **more
+            method, f"{self.url}/api/v1/projects/{self.project}{path}", headers=headers, timeout=120, **more
         )
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
