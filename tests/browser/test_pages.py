@@ -194,6 +194,20 @@ def test_a_refused_setting_shows_the_servers_words_beside_its_field(bare: Desk, 
     assert bare.ask("GET", "/settings")["strategy"] == "power_bald(beta=2)"
 
 
+def test_a_field_is_saved_once_its_last_change_is(settings: Any) -> None:
+    sent: list[Any] = []
+    settings.route("**/api/v1/projects/bare/settings", sent.append)
+    settings.get_by_label("From uncertainty to diversity").focus()
+    settings.keyboard.press("ArrowRight")
+    settings.keyboard.press("ArrowRight")
+    for count in (1, 2):
+        while len(sent) < count:
+            settings.wait_for_timeout(15)
+        assert settings.locator("#diversity-outcome").inner_text() == "Saving …"
+        sent[-1].continue_()
+    told(settings, "diversity", "Saved")
+
+
 def test_keys_that_clash_are_refused(bare: Desk, settings: Any) -> None:
     food, sea = settings.locator("#key-1"), settings.locator("#key-2")
     food.fill("q")

@@ -171,6 +171,7 @@ def test_a_server_that_was_ended_in_between_goes_on_where_it_was(tmp_path: Path)
     with one.live:
         one.answer(55)
         until(lambda: events(one, Begun))
+        os.kill(until(lambda: one.live.background.slow.child.pid), signal.SIGSTOP)  # it is not done before the end
     one.store.close()
     again = open_live(tmp_path)
     assert not events(again, Compared)
