@@ -67,13 +67,13 @@ def render(template: str, status: int = 200, **variables: Any) -> HTMLResponse:
 def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
     """A page of the project in the request's path, with the common variables and `more`."""
     live = house_of(request).live(request.path_params["project"])
-    drawn = {"live_status": json.dumps(live.status())}  # first: what changes from here on, the page's script finds new
+    now = json.dumps(live.status())  # first: what changes from here on, the page's script finds new
     project = live.info()
     pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in modules()]
     if page.more is not None:
         more = {**page.more(live, request), **more}
     csrf = session_of(request).csrf
-    return render(f"{page.name}.html", project=project, page=page.name, pages=pages, csrf=csrf, **drawn, **more)
+    return render(f"{page.name}.html", project=project, page=page.name, pages=pages, csrf=csrf, live_status=now, **more)
 
 
 def router() -> APIRouter:
