@@ -310,10 +310,10 @@ def test_progress_follows_the_answers_without_a_reload_and_keeps_the_focus(make_
 
 def test_what_changes_while_a_page_is_on_its_way_is_shown(make_desk: Make, opened: Open) -> None:
     desk = make_desk("early", TEXTS[:20], ("food", "sea"))
-    page = opened(desk, "progress")
+    page = opened(desk, "export")  # which asks for no news
     held: list[Any] = []
     page.route("**/events", held.append)
-    page.reload()
+    page.goto(f"{desk.url}/p/early/progress")
     answer(desk, 1)
     settled(desk)  # nothing changes later
     while not held:
