@@ -196,7 +196,7 @@ def test_a_refused_setting_shows_the_servers_words_beside_its_field(bare: Desk, 
 
 def test_a_field_is_saved_once_its_last_change_is(settings: Any) -> None:
     sent: list[Any] = []
-    settings.route("**/api/v1/projects/bare/settings", sent.append)
+    settings.route("**/api/v1/projects/bare/settings", lambda route: sent.append(route))
     settings.get_by_label("From uncertainty to diversity").focus()
     settings.keyboard.press("ArrowRight")
     settings.keyboard.press("ArrowRight")
@@ -312,7 +312,7 @@ def test_what_changes_while_a_page_is_on_its_way_is_shown(make_desk: Make, opene
     desk = make_desk("early", TEXTS[:20], ("food", "sea"))
     page = opened(desk, "export")  # which asks for no news
     held: list[Any] = []
-    page.route("**/events", held.append)
+    page.route("**/events", lambda route: held.append(route))
     page.goto(f"{desk.url}/p/early/progress")
     answer(desk, 1)
     settled(desk)  # nothing changes later
