@@ -197,15 +197,15 @@ def test_a_refused_setting_shows_the_servers_words_beside_its_field(bare: Desk, 
 def test_a_field_is_saved_once_its_last_change_is(settings: Any) -> None:
     sent: list[Any] = []
     settings.route("**/api/v1/projects/bare/settings", lambda route: sent.append(route))
-    settings.get_by_label("From uncertainty to diversity").focus()
+    settings.get_by_label("Show those at least this sure").focus()
     settings.keyboard.press("ArrowRight")
     settings.keyboard.press("ArrowRight")
     for count in (1, 2):
         while len(sent) < count:
             settings.wait_for_timeout(15)
-        assert settings.locator("#diversity-outcome").inner_text() == "Saving …"
+        assert settings.locator("#threshold-outcome").inner_text() == "Saving …"
         sent[-1].continue_()
-    told(settings, "diversity", "Saved")
+    told(settings, "threshold", "Saved")
 
 
 def test_keys_that_clash_are_refused(bare: Desk, settings: Any) -> None:
