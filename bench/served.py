@@ -6,8 +6,8 @@ import csv
 import http.client
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -88,14 +88,12 @@ class Server:
     def __init__(
         self, folder: Path, file: Path | None = None, *, cache: Path, command: tuple[str, ...] = TITHE
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
         self.folder = folder
         self.log = folder.with_suffix(".log")
+        self._from = self.log.stat().st_size if self.log.exists() else 0  # where this server begins to write
         self.path = f"/api/v1/projects/{quote(folder.name)}"
         made = [str(file), "--labels", ",".join(LABELS)] if file else []
-        where = ["--project", str(folder), "--port", str(self.port), "--token", TOKEN]
+        where = ["--project", str(folder), "--port", "0", "--token", TOKEN]
         self.began = time.perf_counter()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -105,6 +103,14 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
+
+    @property
+    def port(self) -> int:
+        """The one that it says it is at, of those that were free; ConnectionRefusedError before that."""
+        said = self.log.read_bytes()[self._from :].decode("utf-8", "replace")
+        if (found := re.search(r"http://127\.0\.0\.1:(\d+)/", said)) is None:
+            raise ConnectionRefusedError("the server has not begun yet")
+        return int(found[1])
 
     def client(self) -> Client:
         """A new connection."""
@@ -153,12 +159,12 @@ class Server:
         self.process.wait(30)
 
     def kill(self) -> dict[str, int]:
-        """Kills the server alone; those of its children that are still alive five seconds later."""
+        """Kills the server alone; those of its children that are still alive half a minute later."""
         children = self.processes()
         del children["server"]
         self.process.kill()
         self.process.wait()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while time.monotonic() < end and children:
             children = {name: pid for name, pid in children.items() if is_alive(pid)}
             time.sleep(0.02)
@@ -333,7 +339,7 @@ class Kills:
             pass
 
     def _training(self, server: Server, number: int) -> None:
-        server.until(lambda status: status["state"] == "training", timeout_s=60)
+        server.until(lambda status: status["state"] == "training", timeout_s=300)
 
     def _wrong(self) -> list[str]:
         """What is wrong with what the killed server left, a sentence each; takes note of answers not acknowledged."""

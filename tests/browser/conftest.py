@@ -18,7 +18,8 @@ from tithe.store import open_store
 from tithe.store.folder import ProjectFolder
 from tithe.types import Items
 
-WAIT_MS = 10_000
+WAIT_MS = 60_000
+"""Only what is broken is waited for so long: a busy machine is ten times as slow as an idle one."""
 
 Make = Callable[..., Desk]
 
@@ -85,7 +86,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=3 * WAIT_MS)
         yield browser
         browser.close()
 

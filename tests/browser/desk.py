@@ -72,10 +72,10 @@ class Desk:
         """Ends the server and waits for it."""
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(20)
+        self.process.wait(60)
         assert self.reader is not None
         assert self.process.stdout is not None
-        self.reader.join(20)
+        self.reader.join(60)  # its children hold the pipe until they notice
         self.process.stdout.close()
 
     @property
@@ -90,7 +90,7 @@ class Desk:
         """What the API says to a script with the token."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         answer = httpx.request(
-            method, f"{self.url}/api/v1/projects/{self.project}{path}", headers=headers, timeout=30, **more
+            method, f"{self.url}/api/v1/projects/{self.project}{path}", headers=headers, timeout=120, **more
         )
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
@@ -99,7 +99,7 @@ class Desk:
         """The answers that stand, the newest first."""
         return [one for one in self.ask("GET", "/annotations?limit=1000") if one["standing"]]
 
-    def until(self, true: Callable[[], Any], what: str, wait_s: float = 20) -> Any:
+    def until(self, true: Callable[[], Any], what: str, wait_s: float = 60) -> Any:
         """The first true answer of a question that is asked again and again."""
         end = time.monotonic() + wait_s
         while time.monotonic() < end:
@@ -114,7 +114,7 @@ def text_of(page: Any) -> str:
     return str(page.locator(".text").text_content())
 
 
-def until(page: Any, expression: str, arg: Any = None, wait_s: float = 10) -> None:
+def until(page: Any, expression: str, arg: Any = None, wait_s: float = 60) -> None:
     """Waits until a function of the page is true. Playwright's own needs eval, which the page's policy forbids."""
     end = time.monotonic() + wait_s
     while not page.evaluate(expression, arg):
@@ -133,6 +133,14 @@ def ready(page: Any) -> None:
 def shows(page: Any, text: str) -> None:
     """Waits until this text is shown."""
     until(page, "text => document.querySelector('.text').textContent === text", text)
+
+
+def reserved(page: Any, answered: int) -> None:
+    """Waits until the next item is there too. The only page has answered so many, and holds those for a while."""
+    code = """async ({project, count}) => (await navigator.locks.query()).held
+        .filter((one) => one.name.startsWith(`tithe-item:/api/v1/projects/${project}:`)).length === count"""
+    project = page.evaluate("document.querySelector('meta[name=project]').content")
+    until(page, code, {"project": project, "count": answered + 2})
 
 
 def saved(page: Any) -> None:

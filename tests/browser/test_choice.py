@@ -91,7 +91,7 @@ def test_enter_accepts_a_suggestion_and_none_is_shown_before_the_choice_but_that
     text = answer(page, "Enter")
     saved(page)
     assert (plants.answers()[0]["text"], plants.answers()[0]["label"]) == (text, wanted)
-    assert "Model of" in page.locator("#doing").inner_text()
+    page.locator("#doing", has_text="Model of").wait_for()
 
 
 def test_an_earlier_answer_is_opened_and_replaced(plants: Desk, opened: Open) -> None:
@@ -124,6 +124,25 @@ def test_an_answer_opened_again_may_be_left_as_it_is(plants: Desk, opened: Open)
     assert len(plants.answers()) == count
 
 
+def test_an_answer_stays_in_the_list_where_an_older_list_comes_late(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    late: list[Any] = []
+
+    def held(route: Any) -> None:
+        late.append((route, route.fetch()))  # as the server knows it before the answer
+
+    page.route("**/annotations?limit=50", held, times=1)
+    press(page, "r", "r")  # shut and open: the list is asked for
+    while not late:
+        page.wait_for_timeout(15)
+    text = answer(page, "1")
+    saved(page)
+    route, response = late[0]
+    with page.expect_request("**/annotations?limit=50"):  # it asks again, as something was sent meanwhile
+        route.fulfill(response=response)
+    newest_of(page, text).wait_for()
+
+
 def test_the_keys_are_told_on_the_page_and_on_every_button(plants: Desk, opened: Open) -> None:
     page = opened(plants)
     for name in ("fruit", "Skip", "Reject", "Flag", "Comment", "Undo", "Redo", "Search"):
@@ -143,7 +162,7 @@ def test_words_find_an_item_to_label(plants: Desk, opened: Open) -> None:
     waiting = text_of(page)
     press(page, "/")
     page.keyboard.type("oak number 2")
-    page.locator("#search li button").first.wait_for()
+    page.locator("#search li:first-child bdi", has_text="oak number 2").wait_for()  # not what "oak numb" found
     found = page.locator("#search li bdi").first.inner_text()
     press(page, "Enter")
     shows(page, found)
@@ -151,6 +170,16 @@ def test_words_find_an_item_to_label(plants: Desk, opened: Open) -> None:
     assert text_of(page) == waiting or found == waiting
     saved(page)
     assert (plants.answers()[0]["text"], plants.answers()[0]["label"]) == (found, "tree")
+
+
+def test_enter_opens_what_the_typed_words_find_and_not_what_is_listed_yet(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    press(page, "/")
+    page.keyboard.type("beech")
+    page.locator("#search li:first-child bdi", has_text="beech").wait_for()
+    page.keyboard.type(" number 7")
+    press(page, "Enter")
+    shows(page, "beech number 7")
 
 
 COPIES = [f"{word} and {word} again" for word in ("ash", "elm", "yew", "fir", "box", "bay") for _ in range(4)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.conftest import Make, Open
+from tests.browser.conftest import WAIT_MS, Make, Open
 from tests.browser.desk import TOKEN, Desk
 
 from tithe.rng import stream
@@ -17,6 +18,7 @@ from tithe.rng import stream
 pytestmark = pytest.mark.system
 
 expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=WAIT_MS)  # it asks again and again; five seconds are few for a busy machine
 
 PAGES = ("progress", "items", "try", "models", "export", "settings", "trouble")
 WORDS = {
@@ -51,7 +53,16 @@ def learn(desk: Desk, count: int) -> int:
     """Answers so many items and waits for a model that knows some of them; its version."""
     before = (desk.ask("GET", "/status")["model"] or {"version": 0})["version"]
     answer(desk, count)
-    return int(desk.until(lambda: _newer(desk, before), "a newer model", 60))
+    return int(desk.until(lambda: _newer(desk, before), "a newer model"))
+
+
+def settled(desk: Desk) -> None:
+    """Waits until nothing goes on in the background, nor begins: what the API says now is what pages show."""
+    idle = 0
+    while idle < 5:  # between two rounds it is idle for a moment
+        status = desk.ask("GET", "/status")
+        idle = idle + 1 if status["state"] == "idle" and status["embedded"] == status["items"] else 0
+        time.sleep(0.1)
 
 
 def _newer(desk: Desk, before: int) -> int | None:
@@ -63,9 +74,10 @@ def _newer(desk: Desk, before: int) -> int | None:
 def learned(make_desk: Make) -> Desk:
     """A project with two models and audit answers, which tests share; they leave it able to go on."""
     desk = make_desk("learned", TEXTS, ("food", "sea"), strategy="margin", audit=0.5)
-    desk.until(lambda: desk.ask("GET", "/status")["embedded"] == len(TEXTS), "the views", 60)
+    desk.until(lambda: desk.ask("GET", "/status")["embedded"] == len(TEXTS), "the views")
     learn(desk, 20)
     learn(desk, 16)
+    settled(desk)  # or a later model would come in the middle of a test
     return desk
 
 
@@ -182,6 +194,20 @@ def test_a_refused_setting_shows_the_servers_words_beside_its_field(bare: Desk, 
     assert bare.ask("GET", "/settings")["strategy"] == "power_bald(beta=2)"
 
 
+def test_a_field_is_saved_once_its_last_change_is(settings: Any) -> None:
+    sent: list[Any] = []
+    settings.route("**/api/v1/projects/bare/settings", lambda route: sent.append(route))
+    settings.get_by_label("Show those at least this sure").focus()
+    settings.keyboard.press("ArrowRight")
+    settings.keyboard.press("ArrowRight")
+    for count in (1, 2):
+        while len(sent) < count:
+            settings.wait_for_timeout(15)
+        assert settings.locator("#threshold-outcome").inner_text() == "Saving …"
+        sent[-1].continue_()
+    told(settings, "threshold", "Saved")
+
+
 def test_keys_that_clash_are_refused(bare: Desk, settings: Any) -> None:
     food, sea = settings.locator("#key-1"), settings.locator("#key-2")
     food.fill("q")
@@ -282,6 +308,20 @@ def test_progress_follows_the_answers_without_a_reload_and_keeps_the_focus(make_
     assert page.evaluate("window.here")
 
 
+def test_what_changes_while_a_page_is_on_its_way_is_shown(make_desk: Make, opened: Open) -> None:
+    desk = make_desk("early", TEXTS[:20], ("food", "sea"))
+    page = opened(desk, "export")  # which asks for no news
+    held: list[Any] = []
+    page.route("**/events", lambda route: held.append(route))
+    page.goto(f"{desk.url}/p/early/progress")
+    answer(desk, 1)
+    settled(desk)  # nothing changes later
+    while not held:
+        page.wait_for_timeout(15)
+    held[0].continue_()
+    expect(page.locator(".facts div", has_text="items labelled").locator("dd")).to_have_text("1")
+
+
 def test_the_estimate_is_told_with_its_interval_and_the_curve_has_words(learned: Desk, opened: Open) -> None:
     said = learned.ask("GET", "/progress")
     page = opened(learned, "progress")
@@ -308,6 +348,7 @@ def test_an_older_model_serves_until_the_latest_is_chosen_again(learned: Desk, o
     page.get_by_role("button", name="Serve the latest again").click()
     page.get_by_text("serves: always the latest one").wait_for()
     assert learned.ask("GET", "/status")["serving"] == "latest"
+    settled(learned)
 
 
 def test_two_models_are_compared_on_the_same_items(learned: Desk, opened: Open) -> None:
@@ -417,7 +458,7 @@ def test_a_failed_training_stands_with_its_traceback_and_labelling_goes_on(make_
     page = opened(desk, "trouble")
     assert "Nothing has failed" in page.locator("main").inner_text()
     desk.ask("PATCH", "/settings", json={"start": "no/such-encoder"})
-    desk.until(lambda: desk.ask("GET", "/troubles"), "trouble", 60)
+    desk.until(lambda: desk.ask("GET", "/troubles"), "trouble")
     page.get_by_role("heading", name="What still works").wait_for()
     assert "no/such-encoder" in page.locator("pre").first.inner_text()
     check_looks(page)
@@ -444,7 +485,8 @@ def tagged(make_desk: Make) -> Desk:
         ]
         spans.append({"start": text.index("room"), "end": len(text), "label": "ROOM"})
         desk.ask("POST", "/annotations", json={"item": item["id"], "label": spans, "lead_s": 4.0})
-    desk.until(lambda: desk.ask("GET", "/status")["model"], "a model", 90)
+    desk.until(lambda: desk.ask("GET", "/status")["model"], "a model")
+    settled(desk)
     return desk
 
 

@@ -67,6 +67,7 @@ def test_the_keyboard_alone_marks_relabels_and_removes(sentences: Desk, opened: 
     press(page, "Control+z")
     assert spans(page)[0] == ("Ann", "LOC")
     answer(page, "Enter")
+    saved(page)  # the next test counts answers
 
 
 def test_a_drag_ends_at_words_and_with_alt_at_characters(sentences: Desk, opened: Open) -> None:

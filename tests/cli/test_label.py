@@ -43,7 +43,7 @@ class Running:
     def client(self) -> httpx.Client:
         base = re.sub(r"/open.*", "/api/v1/projects", self.link)
         (project,) = httpx.get(base, headers=self._headers, verify=False).json()
-        return httpx.Client(base_url=f"{base}/{project['id']}", headers=self._headers, timeout=30, verify=False)
+        return httpx.Client(base_url=f"{base}/{project['id']}", headers=self._headers, timeout=120, verify=False)
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -51,7 +51,7 @@ class Running:
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=120)
         return self.process.returncode, out, err
 
 
@@ -71,7 +71,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            pytest.fail(f"no server: {process.communicate(timeout=30)}")
+            pytest.fail(f"no server: {process.communicate(timeout=120)}")
         found = re.findall(r"http://\S+", line)
         assert len(found) == 1
         return Running(process, found[0], token)
@@ -80,7 +80,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in begun:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 @pytest.fixture

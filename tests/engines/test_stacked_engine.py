@@ -225,7 +225,7 @@ def test_a_killed_simulation_goes_on_from_its_last_whole_round(
     steps = out / ".unfinished" / "steps.jsonl"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([*command, "--engine", "stacked"], env=env, **quiet)
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 240
     while not steps.exists() or steps.read_bytes().count(b"\n") < line:
         assert process.poll() is None
         assert time.monotonic() < limit

@@ -73,13 +73,13 @@ def lines(out: Path) -> int:
 
 def when(process: subprocess.Popen[str], ready: Callable[[], bool], number: int) -> tuple[str, str]:
     """Sends a signal as soon as `ready`; the output. Fails where the process ends before that."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 240
     while not ready():
         assert process.poll() is None, f"it ended too early: {process.communicate()}"
         assert time.monotonic() < limit
         time.sleep(0.001)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
-    return process.communicate(timeout=60)
+    return process.communicate(timeout=240)
 
 
 def kill_at(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
@@ -87,7 +87,7 @@ def kill_at(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("line", [1, 10, 20])
+@pytest.mark.parametrize("line", [1, 8, 15])
 def test_killed_after_some_lines_it_goes_on_and_ends_the_same(
     example: Any, whole: Path, tmp_path: Path, line: int
 ) -> None:
@@ -118,7 +118,7 @@ def test_killed_with_workers_it_goes_on_and_no_worker_is_left(example: Any, whol
     out = tmp_path / "out"
     process = begun(plan_of(example), out, "--workers", "2")
     kill_at(process, lambda: lines(out) >= 5)
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 120
     while members(process.pid):
         assert time.monotonic() < limit, "workers outlive a killed command"
         time.sleep(0.05)

@@ -50,7 +50,7 @@ class Served:
 
     def script(self) -> httpx.Client:
         """A client with the bearer token."""
-        return httpx.Client(base_url=self.api, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30, verify=False)
+        return httpx.Client(base_url=self.api, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=120, verify=False)
 
     def browser(self) -> httpx.Client:
         """A client that opened the link, as a browser does: a cookie, an origin, the page's CSRF token."""
@@ -59,7 +59,7 @@ class Served:
         session = self.access.session(opened.cookies[self.access.cookie], None)
         assert session is not None
         headers = {"Origin": self.url, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": session.csrf}
-        return httpx.Client(base_url=self.api, headers=headers, cookies=dict(opened.cookies), timeout=30, verify=False)
+        return httpx.Client(base_url=self.api, headers=headers, cookies=dict(opened.cookies), timeout=120, verify=False)
 
 
 Serve = Callable[..., Served]
@@ -99,8 +99,8 @@ def serve_project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iter
             server = serving.Server(house, serving.claimed("127.0.0.1", 0), access)
             thread = threading.Thread(target=server.run, args=(began,), daemon=True)
             thread.start()
-            assert ready.wait(30)
-            stack.callback(thread.join, 20)
+            assert ready.wait(120)
+            stack.callback(thread.join, 60)
             stack.callback(server.stop)
             return Served(server.url, links[0], house.live(id), folder, access, server)
 

@@ -34,7 +34,7 @@ def made(count: int = 120, first: int = 0) -> tuple[Items, dict[str, str]]:
     return Items(ids, texts), truth
 
 
-def until(claim: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+def until(claim: Callable[[], Any], timeout_s: float = 180.0) -> Any:
     """What `claim` says, once it is true; fails when the time is over."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -68,9 +68,20 @@ class Served:
     def learn(self, count: int = 30) -> list[dict[str, Any]]:
         """Answers so many items and waits for the model of all of them."""
         shown = self.answer(count)
-        self.live.background.refill()
+        self.live.background.want_round()
         until(lambda: self.live.status()["model"])
+        self.rest()
         return shown
+
+    def make_round(self) -> None:
+        """Has a round made and waits for it, unlike `refill` for as long as it takes."""
+        self.live.background.want_round()
+        self.rest()
+
+    def rest(self) -> None:
+        """Waits until each round that was wanted is made."""
+        background = self.live.background
+        until(lambda: background._made == background._wanted)
 
 
 def open_live(folder: Path, **settings: Any) -> Served:

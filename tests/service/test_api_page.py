@@ -68,6 +68,9 @@ def fitted(script: httpx.Client, truth: dict[str, str], count: int, before: int)
 @pytest.mark.parametrize(("method", "path", "curl"), [(row[0], row[1], row[3]) for row in ROWS])
 def test_the_request_works_as_it_stands(shell: Any, method: str, path: str, curl: str) -> None:
     done = shell(curl)
+    for seconds in (10, 60):  # a busy machine may begin to answer later than the page waits
+        if "--max-time" in curl and not done.stdout:
+            done = shell(curl.replace("--max-time 2", f"--max-time {seconds}"))
     if "--max-time" in curl:  # a stream has no end
         assert done.returncode == 28
         assert done.stdout.startswith("retry: 2000\n\nevent: status\ndata: {")

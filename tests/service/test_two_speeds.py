@@ -171,6 +171,7 @@ def test_a_server_that_was_ended_in_between_goes_on_where_it_was(tmp_path: Path)
     with one.live:
         one.answer(55)
         until(lambda: events(one, Begun))
+        os.kill(until(lambda: one.live.background.slow.child.pid), signal.SIGSTOP)  # it is not done before the end
     one.store.close()
     again = open_live(tmp_path)
     assert not events(again, Compared)
@@ -188,7 +189,7 @@ def test_a_slow_trainer_that_fails_leaves_the_old_model_and_is_not_tried_at_ever
         until(lambda: one.live.troubles())
         until(lambda: slow(one)["state"] == "waiting")
         one.answer(6)
-        one.live.background.refill()
+        one.make_round()
         told = one.live.troubles()
         assert [trouble["what"] for trouble in told] == ["slow model"]
         assert "C" in told[0]["error"]

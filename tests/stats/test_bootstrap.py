@@ -61,9 +61,9 @@ def test_gain_covers_when_both_seeds_and_items_are_drawn_anew() -> None:
 
 def test_two_thousand_draws_of_ten_seeds_and_800_items_take_well_under_a_second() -> None:
     correct = stream(0, "items").random((10, 800)) < 0.9
-    began = time.perf_counter()
+    began = time.process_time()  # others may use the processor too
     bootstrap_gain(correct, ~correct, stream(0, "draws"))
-    assert time.perf_counter() - began < 1.0  # some .08 s on an idle core
+    assert time.process_time() - began < 1.0  # some .08 s
 
 
 def test_the_same_stream_gives_the_same_interval() -> None:

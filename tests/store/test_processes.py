@@ -25,9 +25,9 @@ import subprocess, sys, time
 from pathlib import Path
 from tithe.store.folder import ProjectFolder
 with ProjectFolder(Path(sys.argv[1])).locked():
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
     print(child.pid, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -36,7 +36,7 @@ def worker(url: str, who: str, what: str, out: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, str(WORKER), url, who, what], stdout=file)
 
 
-def wait_until(claim: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(claim: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline, "it took too long"

@@ -75,8 +75,8 @@ class Child:
             try:
                 process.stdin.write(json.dumps({"id": self._number, "do": do, "with": arguments}) + "\n")
                 process.stdin.flush()
-            except (BrokenPipeError, OSError):
-                pass  # it has just died: the reader tells everyone who waits
+            except (OSError, ValueError):
+                pass  # it has just died, and the reader may have closed the pipe: it tells everyone who waits
         return future.result()
 
     def rest(self) -> None:

@@ -4,13 +4,15 @@
     page = Page("items", "Items", order=20)          # GET /p/{project}/items shows templates/items.html
 
 A template extends `base.html` and knows `project` (`Live.info()`), `page` (its name), `pages` ((name, href, title) of
-each, for the navigation), `static(path)` (a URL with a content hash), `csrf`, and what `more` of its page adds. A file
-with requests of its own beside the page has a `router` as well; its paths stand below `/p/{project}`.
+each, for the navigation), `static(path)` (a URL with a content hash), `csrf`, `live_status` (of when the page was
+drawn, as JSON), and what `more` of its page adds. A file with requests of its own beside the page has a `router` as
+well; its paths stand below `/p/{project}`.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,12 +67,13 @@ def render(template: str, status: int = 200, **variables: Any) -> HTMLResponse:
 def show(request: Request, page: Page, **more: Any) -> HTMLResponse:
     """A page of the project in the request's path, with the common variables and `more`."""
     live = house_of(request).live(request.path_params["project"])
+    now = json.dumps(live.status())  # first: what changes from here on, the page's script finds new
     project = live.info()
     pages = [(m.page.name, f"/p/{project['id']}/{m.page.name}", m.page.title) for m in modules()]
     if page.more is not None:
         more = {**page.more(live, request), **more}
     csrf = session_of(request).csrf
-    return render(f"{page.name}.html", project=project, page=page.name, pages=pages, csrf=csrf, **more)
+    return render(f"{page.name}.html", project=project, page=page.name, pages=pages, csrf=csrf, live_status=now, **more)
 
 
 def router() -> APIRouter:

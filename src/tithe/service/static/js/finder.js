@@ -14,16 +14,19 @@ export function searching(dialog, open) {
   const said = dialog.querySelector("[role=status]");
   let timer = 0;
   let asked = 0;
+  let listed = ""; // the words whose items are in the list
 
   async function look() {
     const own = ++asked;
     const text = input.value.trim();
-    if (!text) return list.replaceChildren(), (said.textContent = "");
+    clearTimeout(timer);
+    if (!text) return list.replaceChildren(), (said.textContent = ""), (listed = "");
     try {
       const found = await api("GET", project(`/items?limit=20&text=${encodeURIComponent(text)}`));
       if (own !== asked) return;
       said.textContent = found.count === 0 ? "No text holds that." : `${found.count.toLocaleString("en")} found${found.more ? ", the first 20 here" : ""}`;
       list.replaceChildren(...found.items.map(row));
+      listed = text;
     } catch (error) {
       said.textContent = error.message;
     }
@@ -39,6 +42,12 @@ export function searching(dialog, open) {
     return made("li", {}, button);
   }
 
+  /** Opens the first item that holds the words as they are now, however quickly they were typed. */
+  async function first() {
+    if (listed !== input.value.trim()) await look();
+    if (listed === input.value.trim()) list.querySelector("button")?.click();
+  }
+
   input.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(look, CALM_MS);
@@ -46,7 +55,7 @@ export function searching(dialog, open) {
   dialog.addEventListener("keydown", (event) => {
     const buttons = [...list.querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement);
-    if (event.key === "Enter" && document.activeElement === input) buttons[0]?.click();
+    if (event.key === "Enter" && document.activeElement === input) first();
     else if (event.key === "ArrowDown") buttons[Math.min(at + 1, buttons.length - 1)]?.focus();
     else if (event.key === "ArrowUp") (at > 0 ? buttons[at - 1] : input).focus();
     else return;

@@ -55,6 +55,7 @@ export class Recent {
     this.saved = [];
     this.texts = new Map();
     this.timer = 0;
+    this.changes = 0; // that the server has taken from this page
     panel.addEventListener("toggle", () => this.soon(0));
     outbox.addEventListener("sent", (event) => this.sent(event.detail));
     outbox.addEventListener("change", () => this.draw());
@@ -66,6 +67,7 @@ export class Recent {
 
   /** A new answer is known here; what an undo left standing, the server knows. */
   sent({ entry, number }) {
+    this.changes++;
     if (entry.kind !== "answer" || !this.texts.has(entry.body.item)) return this.soon();
     const { item } = entry.body;
     const row = { ...entry.body, annotation: number, text: this.texts.get(item), standing: true };
@@ -79,7 +81,12 @@ export class Recent {
   }
 
   async read() {
-    this.saved = await api("GET", project("/annotations?limit=50")).catch(() => this.saved);
+    let before, saved;
+    do {
+      before = this.changes;
+      saved = await api("GET", project("/annotations?limit=50")).catch(() => null);
+    } while (saved && before !== this.changes); // what was sent meanwhile may not be among them
+    this.saved = saved ?? this.saved;
     this.draw();
   }
 

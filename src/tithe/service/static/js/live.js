@@ -32,17 +32,21 @@ function keepPlace(part, change) {
 
 /** Refreshes whenever the server says that something changed. */
 function follow() {
-  let last = null;
-  let waiting = 0;
+  let last = document.querySelector('meta[name="status"]').content; // of when the page was drawn
+  let changed = false;
+  let running = false;
   const source = new EventSource(project("/events"));
-  source.addEventListener("status", (event) => {
-    if (last !== null && last !== event.data && !waiting) {
-      waiting = setTimeout(() => {
-        waiting = 0;
-        refresh().catch(() => {}); // the next change tries again
-      }, CALM_MS);
-    }
+  source.addEventListener("status", async (event) => {
+    changed ||= last !== event.data;
     last = event.data;
+    if (running) return;
+    running = true;
+    while (changed) {
+      await new Promise((done) => setTimeout(done, CALM_MS));
+      changed = false;
+      await refresh().catch(() => {}); // one behind the other; the next change tries again
+    }
+    running = false;
   });
   addEventListener("pagehide", () => source.close());
 }

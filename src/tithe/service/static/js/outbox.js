@@ -43,14 +43,14 @@ export class Outbox extends EventTarget {
     this.tries = 0;
     this.timer = 0;
     this.sending = null;
-    this.channel = new BroadcastChannel(`tithe-outbox:${this.project}`);
-    this.channel.onmessage = () => this.read();
-    addEventListener("online", () => this.flush());
-    document.addEventListener("visibilitychange", () => document.hidden || (this.waiting.length && this.flush()));
   }
 
   async start() {
     this.db = await open();
+    this.channel = new BroadcastChannel(`tithe-outbox:${this.project}`);
+    this.channel.onmessage = () => this.read();
+    addEventListener("online", () => this.flush());
+    document.addEventListener("visibilitychange", () => document.hidden || (this.waiting.length && this.flush()));
     await this.read();
     this.flush();
   }
@@ -155,6 +155,8 @@ export class Outbox extends EventTarget {
   /** Whether the next entry may go; otherwise this comes back later by itself. */
   async deliver(entry) {
     try {
+      // From here on the server may have it, whatever this page hears; but an undo may have been quicker.
+      if (!entry.tried && !(await this.keep({ ...entry, tried: true }))) return true;
       const number = await this.post(entry);
       await this.done(entry, number);
       this.tries = 0;
@@ -173,8 +175,6 @@ export class Outbox extends EventTarget {
   }
 
   async post(entry) {
-    // From here on the server may have it, whatever this page hears.
-    if (!entry.tried) await this.keep({ ...entry, tried: true });
     if (entry.kind === "undo") {
       const of = await this.number(entry.of);
       if (of === null) return null; // what it would take back was refused, or is long gone
@@ -184,8 +184,12 @@ export class Outbox extends EventTarget {
     return (await api("POST", project("/annotations"), { ...entry.body, replaces }, { key: entry.key })).annotation;
   }
 
-  keep(entry) {
-    return promised(this.db.transaction("waiting", "readwrite").objectStore("waiting").put(entry));
+  /** Changes an entry that is in the box; false where it was taken out meanwhile, and stays out. */
+  async keep(entry) {
+    const box = this.db.transaction("waiting", "readwrite").objectStore("waiting");
+    if ((await promised(box.getKey(entry.n))) === undefined) return false;
+    await promised(box.put(entry));
+    return true;
   }
 
   async done(entry, number) {

@@ -30,6 +30,7 @@ export class Queue extends EventTarget {
     this.reason = null; // why there is nothing
     this.trouble = null; // why nothing can be fetched
     this.timer = 0;
+    this.filling = null; // the fetch that is under way
     setInterval(() => this.renew(), RENEW_MS);
     document.addEventListener("visibilitychange", () => document.hidden || this.renew());
     addEventListener("pagehide", () => this.leave());
@@ -84,8 +85,10 @@ export class Queue extends EventTarget {
 
   /** Fetches until there is a reserve. */
   fill() {
-    clearTimeout(this.timer);
-    this.filling ??= this.fetchMore().finally(() => (this.filling = null));
+    if (this.filling === null) {
+      clearTimeout(this.timer); // what is under way sets its own, and would be left without one
+      this.filling = this.fetchMore().finally(() => (this.filling = null));
+    }
     return this.filling;
   }
 

@@ -22,18 +22,20 @@ export function tell(name, words, refused = false) {
 
 // Changes go out one behind the other: of two sent at once the earlier may arrive last, and would stand.
 let before = Promise.resolve();
+const latest = {}; // of each field, how many changes went out
 
 /** Changes settings; true where the server took them. */
 export function save(name, changes) {
   tell(name, "Saving …");
-  before = before.then(() => send(name, changes));
+  const own = (latest[name] = (latest[name] ?? 0) + 1);
+  before = before.then(() => send(name, changes, () => own === latest[name]));
   return before;
 }
 
-async function send(name, changes) {
+async function send(name, changes, isLast) {
   try {
     await api("PATCH", project("/settings"), changes);
-    tell(name, "Saved");
+    if (isLast()) tell(name, "Saved");
     return true;
   } catch (problem) {
     tell(name, problem.detail, true);
