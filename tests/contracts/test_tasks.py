@@ -96,6 +96,16 @@ class AnyMeasure(Choice):
         return super().uncertainty(output, measure if measure in known else "least_confidence")
 
 
+class MeanOfLabels(MultiLabel):
+    def confidence(self, output, labels):
+        return np.abs(output - 0.5).mean(axis=1) + 0.5
+
+
+class Boastful(Choice):
+    def confidence(self, output, labels):
+        return np.ones(len(output))
+
+
 class Percent(Choice):
     def score(self, truth, output, guess=None):
         return {name: 100 * value for name, value in super().score(truth, output, guess).items()}
@@ -149,6 +159,8 @@ class Free(Choice):
         (Columns, r"expected \(5,\) for least_confidence; given \(5, 1\)"),
         (Scribbles, "given ValueError: .*read-only"),
         (AnyMeasure, "refuses an unknown measure"),
+        (MeanOfLabels, "no confidence in what the output rules out"),
+        (Boastful, "less confidence the flatter the output"),
         (Percent, "scores a perfect output 1”: expected 1 as the accuracy"),
         (DeafToGuesses, "scores the guess that is given"),
         (Generous, "counts an undeclared truth as wrong"),

@@ -10,6 +10,7 @@ from tithe.errors import ConfigError
 from tithe.loop.propose import strategy_of
 from tithe.service.settings import RESERVED, Settings
 from tithe.tasks.choice import Choice
+from tithe.tasks.multilabel import MultiLabel
 from tithe.tasks.spans import Spans
 
 TASK = Choice(("good", "bad"))
@@ -72,6 +73,12 @@ def test_a_strategy_with_settings_and_diversity_is_refused_in_words() -> None:
 def test_settings_survive_json_and_what_is_unknown_is_left_alone() -> None:
     made = Settings().changed({"keys": {"good": "y"}, "budget": 300}, TASK)
     assert Settings.of(made.json() | {"from a newer version": 1}) == made
+
+
+def test_a_new_project_hides_unsure_choices_but_no_sets_and_spans() -> None:
+    """A set is rarely right as a whole, and most of its labels are right all the same."""
+    assert Settings.of_new(TASK).threshold == 0.5
+    assert Settings.of_new(MultiLabel(("a", "b"))).threshold == Settings.of_new(Spans(("PER",))).threshold == 0.0
 
 
 def test_strategies_of_the_task_are_taken() -> None:

@@ -171,3 +171,9 @@ def test_a_choice_is_a_value() -> None:
     assert hash(Choice(("a", "b"))) == hash(Choice(("a", "b")))
     assert (TASK.distance("ham", "ham"), TASK.distance("ham", "spam")) == (0.0, 1.0)
     assert TASK.cost(Item("a", "long " * 99)) == 1.0
+
+
+def test_a_choice_is_as_sure_as_the_label_that_is_given() -> None:
+    output = np.array([[0.1, 0.3, 0.6], [0.1, 0.3, 0.6], [0.1, 0.3, 0.6]])
+    labels = [TASK.labels[2], TASK.labels[0], "undeclared"]
+    assert TASK.confidence(output, labels) == pytest.approx([0.6, 0.1, 0.0])

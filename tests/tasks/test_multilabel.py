@@ -90,6 +90,30 @@ def test_uncertainty_is_largest_at_one_half_and_nothing_at_certainty():
     assert two.uncertainty(output, "entropy") == pytest.approx([1.0, 0.0, bits / 2], abs=1e-9)
 
 
+def test_of_answers_that_are_p_sure_the_share_p_is_right_as_it_stands():
+    """Truths drawn from the output itself, guesses from a rule below one half: confidence is that of the guess."""
+    rng = np.random.default_rng(0)
+    task = MultiLabel(tuple("abcdefgh"))
+    output = rng.beta(0.3, 1.0, size=(40_000, 8))
+    truth = rng.random(output.shape) < output
+    guesses = task.decode((output >= 0.3).astype(float))
+    right = (task.encode(guesses) == truth).all(axis=1)
+    sure = task.confidence(output, guesses)
+    bins = np.minimum((10 * sure).astype(int), 9)
+    assert set(bins) == set(range(10))
+    for one in range(10):
+        inside = bins == one
+        error = np.sqrt(sure[inside].mean() * (1 - sure[inside].mean()) / inside.sum())
+        assert abs(sure[inside].mean() - right[inside].mean()) < 4 * error
+
+
+def test_a_set_with_a_label_that_was_never_declared_cannot_be_right():
+    output = np.array([[0.9, 0.2], [0.9, 0.2]])
+    found = MultiLabel(("a", "b")).confidence(output, [frozenset("a"), frozenset({"a", "c"})])
+    assert found == pytest.approx([0.72, 0.0])
+    assert MultiLabel(("a", "b")).confidence(np.zeros((0, 2)), []).shape == (0,)
+
+
 def test_decode_and_encode_are_inverse_on_zeros_and_ones():
     truth, _, labels = made(50)
     assert TASK.decode(truth.astype(np.float32)) == labels

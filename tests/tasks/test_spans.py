@@ -187,6 +187,22 @@ def test_uncertainty_is_the_mean_over_tokens() -> None:
     assert TASK.uncertainty(output, "entropy").tolist() == pytest.approx([entropy, 0.0])
 
 
+def test_a_span_is_as_sure_as_its_least_sure_tag_and_a_text_as_all_its_spans() -> None:
+    task, places = Spans(("x",)), np.array([(0, 2), (3, 5), (6, 8)])
+    rows = [[[0.9, 0.1, 0.0]] * 3, [[0.1, 0.8, 0.1], [0.2, 0.3, 0.5], [0.7, 0.0, 0.3]], np.empty((0, 3))]
+    output = Ragged.of([np.array(row) for row in rows], [places, places, np.empty((0, 2), np.int64)])
+    span = Span(0, 5, "x")
+    assert task.confidence(output, [(), (span,), ()]) == pytest.approx([0.9**3, 0.5 * 0.7, 1])
+    assert task.confidence(output, [(span,), (), ()]) == pytest.approx([0, 0.1 * 0.2 * 0.7, 1], abs=1e-12)
+    two = (Span(0, 2, "x"), Span(3, 5, "x"))  # next to each other: each has its own B
+    assert task.confidence(output, [(), two, ()]) == pytest.approx([0.9**3, 0.8 * 0.3 * 0.7, 1])
+    assert task.span_confidence(output, [(), two, ()]) == [[], pytest.approx([0.5, 0.3]), []]
+    assert task.span_confidence(output, [(), (span, Span(3, 8, "x")), ()])[1] == pytest.approx([0.5, 0.3])
+    strange = (Span(0, 2, "y"),)
+    assert task.confidence(output, [strange, strange, ()]).tolist() == [0.0, 0.0, 1.0]
+    assert task.span_confidence(output, [strange, (), ()])[0] == [0.0]
+
+
 def test_labels_are_checked_and_brought_into_form() -> None:
     assert TASK.check([[3, 5, "LOC"], (0, 2, "PER")]) == (Span(0, 2, "PER"), Span(3, 5, "LOC"))
     assert TASK.check(()) == ()

@@ -141,11 +141,12 @@ def predict(
             note(f"{file}: {line}")
         model = _loaded(folder, items, embeddings, cache, tell)
         proba = model.view("proba", items)
+    labels = model.decide(proba)
     columns: dict[str, Sequence[object]] = {
         "id": list(items.ids),
         "text": list(items.texts),
-        "prediction": [in_words(label) for label in model.decide(proba)],
-        "confidence": [round(1 - float(u), 4) for u in model.task.uncertainty(proba, "least_confidence")],
+        "prediction": [in_words(label) for label in labels],
+        "confidence": [round(float(one), 4) for one in model.task.confidence(proba, labels)],
     }
     write_rows(out, columns)
     typer.echo(f"{len(items)} predictions: {out}")

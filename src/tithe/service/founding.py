@@ -37,7 +37,7 @@ def found(
         ConflictError: there is a project with this id already.
         DataError: an id stands twice, or a text cannot be stored.
     """
-    checked = Settings().changed(settings or {}, task)
+    checked = Settings.of_new(task).changed(settings or {}, task)
     project = store.create(id, task.name, task.labels, name=name, settings=checked.json())
     add(project, items, told)
     prepare(project)

@@ -26,13 +26,12 @@ from tithe.loop.record import asked_scores, spent
 from tithe.loop.workshop import Workshop
 from tithe.models import Model
 from tithe.models.saving import load_model
-from tithe.ragged import Ragged
 from tithe.service.child import Handlers, Told, serve
 from tithe.service.settings import Settings
 from tithe.service.versions import Guess, Version, Versions, recipe_in, recipe_out
 from tithe.service.words import label_out
 from tithe.store import open_store
-from tithe.tasks.spans import Spans
+from tithe.tasks.spans import Spans, spans_in
 from tithe.types import Items, Label
 from tithe.views import ViewStore
 
@@ -162,7 +161,7 @@ class Learner:
         finally:
             memory.clear()  # nothing that somebody tries out is kept
         labels = model.decide(output)
-        sure = 1 - model.task.uncertainty(output, "least_confidence")
+        sure = model.task.confidence(output, labels)
         return {
             "model": number,
             "predictions": [
@@ -250,8 +249,9 @@ def guesses(model: Model, items: Items) -> list[Guess]:
     if not len(items):
         return []
     output = model.view("proba", items)
-    sure = 1 - model.task.uncertainty(output, "least_confidence")
-    return [(label_out(one), round(float(p), 4)) for one, p in zip(model.decide(output), sure, strict=True)]
+    labels = model.decide(output)
+    sure = model.task.confidence(output, labels)
+    return [(label_out(one), round(float(p), 4)) for one, p in zip(labels, sure, strict=True)]
 
 
 def named(model: Model, items: Items, ids: Sequence[str]) -> dict[str, Guess]:
@@ -264,25 +264,20 @@ def named(model: Model, items: Items, ids: Sequence[str]) -> dict[str, Guess]:
 
 def _details(model: Model, output: Any, labels: Sequence[Label]) -> list[dict[str, Any]]:
     """What stands beside each prediction: the probability of each label, or of each span how sure the model is."""
-    if isinstance(output, Ragged):
-        return [{"spans": _sure_spans(model, output, row, label)} for row, label in enumerate(labels)]
-    names = model.task.labels
+    task = model.task
+    if isinstance(task, Spans):
+        sure = task.span_confidence(output, labels)
+        return [
+            {
+                "spans": [
+                    span._asdict() | {"confidence": round(one, 4)}
+                    for span, one in zip(spans_in(label), row, strict=True)
+                ]
+            }
+            for label, row in zip(labels, sure, strict=True)
+        ]
+    names = task.labels
     return [{"scores": {name: round(float(p), 4) for name, p in zip(names, row, strict=True)}} for row in output]
-
-
-def _sure_spans(model: Model, output: Ragged, row: int, label: Any) -> list[dict[str, Any]]:
-    """The spans of a row, each with the mean probability of its label over its tokens."""
-    assert isinstance(model.task, Spans)
-    tags = model.task.tags
-    where = slice(output.splits[row], output.splits[row + 1])
-    proba, places = output.values[where], output.places[where]  # type: ignore[index]  # a model's output has places
-    found = []
-    for span in label:
-        inside = (places[:, 0] < span.end) & (places[:, 1] > span.start)
-        columns = [at for at, tag in enumerate(tags) if tag[2:] == span.label]
-        sure = proba[inside][:, columns].sum(axis=1).mean()
-        found.append(span._asdict() | {"confidence": round(float(sure), 4)})
-    return found
 
 
 def main() -> None:

@@ -29,11 +29,11 @@ NONE = "none"
 class Settings:
     """How a project learns and how its page behaves.
 
-    `threshold` hides suggestions of less confidence; `diversity` is the share of each batch that k-center chooses
-    beside the strategy; `audit` the share of the questions that are audit items; `budget` the labels after which no
-    question comes; `slots` how many people answer each item; `per_label_s` the seconds that a label is taken to cost
-    (None: as measured); `serving` a version that suggestions come from in place of the latest. `slow` is the trainer
-    that learns beside `trainer` and asks once it is better, or "none".
+    `threshold` hides suggestions of less confidence (`Task.confidence`); `diversity` is the share of each batch that
+    k-center chooses beside the strategy; `audit` the share of the questions that are audit items; `budget` the labels
+    after which no question comes; `slots` how many people answer each item; `per_label_s` the seconds that a label is
+    taken to cost (None: as measured); `serving` a version that suggestions come from in place of the latest. `slow` is
+    the trainer that learns beside `trainer` and asks once it is better, or "none".
     """
 
     strategy: str = "auto"
@@ -54,6 +54,15 @@ class Settings:
     per_label_s: float | None = None
     serving: int | None = None
     slow: str = NONE
+
+    @classmethod
+    def of_new(cls, task: Task) -> Settings:
+        """The settings of a new project.
+
+        A choice that is more likely wrong than right is hidden. A set or spans are shown however sure: most of their
+        parts are right long before all are, and the rest is corrected on the page.
+        """
+        return cls(threshold=cls.threshold if task.name == "choice" else 0.0)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Settings:

@@ -40,6 +40,12 @@ class Task(Protocol):
     def uncertainty(self, output: NDArray[np.floating[Any]], measure: Measure) -> NDArray[np.float64]:
         """How unsure each row of an output is, (n,); larger is less sure."""
 
+    def confidence(self, output: NDArray[np.floating[Any]], labels: Sequence[Label]) -> NDArray[np.float64]:
+        """How probable each label is as the whole answer to its row, (n,) in [0, 1]: that all of it is right.
+
+        The one meaning of "97 % sure" everywhere: in files, on pages and in self-training (decision 0014).
+        """
+
     def score(
         self, truth: Sequence[Label], output: NDArray[np.floating[Any]], guess: Sequence[Label] | None = None
     ) -> dict[str, float]:

@@ -82,6 +82,19 @@ class Choice:
             return total
         raise LabelError(f"unknown measure {measure!r}; there are: least_confidence, margin, entropy")
 
+    def confidence(self, output: NDArray[np.floating[Any]], labels: Sequence[Label]) -> NDArray[np.float64]:
+        """(n,) the probability of each label in its row; 0 for one that was never declared.
+
+        >>> import numpy as np
+        >>> Choice(("a", "b")).confidence(np.array([[0.25, 0.75], [0.25, 0.75]]), ["b", "a"]).tolist()
+        [0.75, 0.25]
+        """
+        import numpy as np
+
+        columns = self.encode(labels)
+        likely = output[np.arange(len(columns)), columns].astype(np.float64)
+        return np.where(columns < 0, 0.0, likely)
+
     def score(
         self, truth: Sequence[Label], output: NDArray[np.floating[Any]], guess: Sequence[Label] | None = None
     ) -> dict[str, float]:

@@ -116,6 +116,24 @@ def _uncertainty(task: Task) -> None:
                 expect(given[1] > given[2:].max() + 1e-6, f"sure outputs to be the surest by {measure}", given)
 
 
+def _confidence(task: Task) -> None:
+    """An answer is as sure as it is probable: 1 without a doubt, 0 for another answer, less the flatter the output."""
+    for dtype in (np.float32, np.float64):
+        outputs = ever_surer(task, dtype)
+        labels = task.decode(outputs)
+        given = task.confidence(outputs, labels)
+        expect(given.shape == (len(outputs),), f"{(len(outputs),)} confidences", given.shape)
+        expect(bool(((given >= 0) & (given <= 1 + 1e-6)).all()), "confidences in [0, 1]", given)
+        expect(bool((given[2:] > 1 - 1e-6).all()), "a confidence of 1 without a doubt", given)
+        if len(task.labels) > 1 or not exclusive(task):
+            expect(given[0] < given[1] - 1e-6 < 1 - 2e-6, "less confidence the flatter the output", given)
+            sure, others = outputs[np.arange(2, len(outputs))], [*labels[3:], labels[2]]
+            wrong = task.confidence(sure, others)
+            expect(bool((wrong < 1e-6).all()), "no confidence in what the output rules out", wrong)
+        strange = task.confidence(outputs[np.array([0])], [strange_label(task)])
+        expect(float(strange[0]) < 1e-6, "no confidence in an undeclared label", strange)
+
+
 def _unknown_measure(task: Task) -> None:
     unknown: Any = "moonlight"
     try:
@@ -177,6 +195,7 @@ CHECKS: Mapping[str, Callable[[Task], None]] = {
     "gives back what it encodes": _round_trip,
     "refuses an undeclared label": _undeclared,
     "is least sure of the flattest output": _uncertainty,
+    "is as sure of an answer as it is probable": _confidence,
     "refuses an unknown measure": _unknown_measure,
     "scores a perfect output 1": _score,
     "scores the guess that is given": _score_of_a_guess,

@@ -55,7 +55,10 @@ class ProjectOut(_Out):
 
 
 class SuggestionOut(_Out):
-    """What the model thinks of an item. `shown` says whether the confidence is above the project's threshold."""
+    """What the model thinks of an item. `shown` says whether the confidence is above the project's threshold.
+
+    The confidence is the probability that the whole label is right.
+    """
 
     label: LabelJson
     confidence: float
@@ -267,11 +270,15 @@ class PredictIn(_In):
 
     texts: list[Annotated[str, Field(max_length=100_000)]] = Field(min_length=1, max_length=1_000)
     model: int | None = Field(None, description="A version; null for the one in use.")
-    labels: list[Name] | None = Field(None, max_length=1_000, description="Only these labels; null for all.")
+    labels: list[Name] | None = Field(
+        None,
+        max_length=1_000,
+        description="Only these labels; null for all. The confidence is that of the whole answer.",
+    )
 
 
 class PredictionOut(_Out):
-    """What the model says of one text."""
+    """What the model says of one text. The confidence is the probability that the whole label is right."""
 
     label: LabelJson | None = None
     confidence: float | None = None

@@ -78,7 +78,7 @@ function drawHint({ suggestion, answer }) {
   field.hint.hidden = false;
   if (!shown) return field.hint.replaceChildren("\u00a0");
   const sure = `${Math.round(100 * suggestion.confidence)} % sure`;
-  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [suggestion.label.length ? "Marked by the model" : "The model marks nothing", `, ${sure}`];
+  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [suggestion.label.length ? "Marked by the model" : "The model marks nothing", `, ${sure} that all of it is right`];
   const accept = made("button", { type: "button", className: "quiet accept" }, "Accept ", made("kbd", { textContent: "Enter" }));
   accept.addEventListener("click", () => run("submit"));
   field.hint.replaceChildren(made("span", {}, ...said), ...(task === "choice" ? [accept] : [])); // elsewhere Submit does it
