@@ -36,6 +36,10 @@ class ForSets:
         raise ConfigError("it began to fit")
 
 
+def learner(**recipe):
+    return tithe.ActiveLearner(tithe.Pool.from_texts(["x", "y"]), TASK, tithe.Recipe(**recipe))
+
+
 @pytest.mark.parametrize(
     ("slip", "error", "words"),
     [
@@ -55,6 +59,18 @@ class ForSets:
         (lambda: check_strategy(3), ConformanceError, "3 is a int without needs"),
         (lambda: check_trainer(NoNeeds), ConformanceError, "a trainer has needs_any"),
         (lambda: check_trainer(ForSets, task="choice"), ConformanceError, "for multilabel only"),
+        (
+            lambda: tithe.Recipe(trainer="fintune"),
+            UnknownNameError,
+            "unknown trainer 'fintune'; did you mean 'finetune'",
+        ),
+        (lambda: tithe.Recipe(stop="budget(labels=9)"), ConfigError, "stop is a tuple of rules; given the string"),
+        (
+            lambda: learner(strategy="mnlp"),
+            ConfigError,
+            "the strategy 'mnlp' is for spans only, and the task is choice",
+        ),
+        (lambda: learner(trainer=ForSets()), ConfigError, "for multilabel only, and the task is choice; linear fits"),
         (lambda: makers("minilmm+lexical"), UnknownNameError, "unknown start 'minilmm'; did you mean 'minilm'"),
         (lambda: Plan("a", "b", strategies="random"), ConfigError, r'must be a list of words, such as \["random"\]'),
         (lambda: Plan("a", "b", answers=2), ConfigError, r'--people "noisy\(accuracy=0.8\),noisy\(accuracy=0.8\)"'),

@@ -195,14 +195,29 @@ def test_a_view_that_nothing_gives_is_an_error_before_any_work(example: Any) -> 
 @pytest.mark.parametrize(
     ("recipe", "error", "said"),
     [
-        (Recipe(strategy="margn"), UnknownNameError, "did you mean 'margin'"),
-        (Recipe(trainer="liner"), UnknownNameError, "did you mean 'linear'"),
-        (Recipe(strategy="auto(perclass=1)"), ConfigError, "no setting|do not fit"),
+        ({"strategy": "margn"}, UnknownNameError, "did you mean 'margin'"),
+        ({"initial_strategy": "randm"}, UnknownNameError, "did you mean 'random'"),
+        ({"trainer": "liner"}, UnknownNameError, "did you mean 'linear'"),
+        ({"slow": "fintune"}, UnknownNameError, "did you mean 'finetune'"),
+        ({"start": "lexical+minilmm"}, UnknownNameError, "did you mean 'minilm'"),
+        ({"strategy": "auto(perclass=1)"}, ConfigError, "no setting|do not fit"),
+        ({"trainer": "finetune(epoch=3)"}, ConfigError, "no setting 'epoch'"),
     ],
 )
-def test_unknown_names_are_told_before_any_work(example: Any, recipe: Recipe, error: type, said: str) -> None:
+def test_unknown_names_are_told_before_any_work(example: Any, recipe: dict[str, Any], error: type, said: str) -> None:
     with pytest.raises(error, match=said):
-        propose(log_of(example, 30).snapshot(), recipe, seed=0, n=3, workshop=Workshop(Untouchable(None)))
+        Recipe(**recipe)
+    kept = Recipe.kept(**recipe)  # out of a log: it can be shown, and is refused where it is to be followed
+    assert kept == Recipe.kept(**recipe)
+    if not {"slow", "initial_strategy"} & recipe.keys():  # which this round does not come to
+        with pytest.raises(error, match=said):
+            propose(log_of(example, 30).snapshot(), kept, seed=0, n=3, workshop=Workshop(Untouchable(None)))
+
+
+def test_a_recipe_that_was_kept_is_the_one_that_was_made() -> None:
+    said = {"start": "lexical", "trainer": "linear", "strategy": "margin", "slow": "finetune(steps=9)"}
+    assert Recipe.kept(**said) == Recipe(**said)
+    assert Recipe.kept() == Recipe()
 
 
 def test_a_log_without_a_task_and_a_negative_n_are_refused(example: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tithe import registry
 from tithe.errors import ConfigError, LabelError
 from tithe.log import Added, Answered, Asked, Begun, Compared, Declared, Event, Log
-from tithe.loop.propose import Recipe, Round, propose
+from tithe.loop.propose import Recipe, Round, check_task, propose, strategy_of, trainer_of
 from tithe.loop.record import record_of
 from tithe.loop.workshop import Workshop
 from tithe.models import Model
@@ -52,6 +52,7 @@ class ActiveLearner:
         self.recipe = recipe or Recipe()
         self.seed = seed
         self.task: Task = declared_task(task, pool.items) if isinstance(task, str) else task
+        self._check_fits()
         self.workshop = workshop or Workshop()
         self._stops: list[Stop] = [registry.build("stops", spec) for spec in self.recipe.stop]
         if "embeddings" in pool.provides:
@@ -66,6 +67,14 @@ class ActiveLearner:
         return (
             f"ActiveLearner({len(state.labels)} of {len(state.items)} items labelled, {self.task!r}, {self.recipe!r})"
         )
+
+    def _check_fits(self) -> None:
+        """Raises ConfigError where a part of the recipe is not for this task: now, not at the first fit."""
+        for trainer in (self.recipe.trainer, self.recipe.slow):
+            if trainer is not None:
+                trainer_of(trainer, self.task)
+        for spec in (self.recipe.strategy, self.recipe.initial_strategy):
+            check_task(strategy_of(spec), self.task.name, f"the strategy {spec!r}")
 
     def _use_given(self, pool: Pool) -> None:
         from tithe.models.given import SPEC, GivenStart

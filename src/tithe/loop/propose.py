@@ -7,7 +7,7 @@ service all call this; whatever it reads comes in through its arguments, so a ro
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from tithe.log import Learning, Snapshot
 from tithe.loop.spending import select_worth
 from tithe.loop.workshop import Workshop
 from tithe.models import Model, Prior, Start, Trainer, for_task, reads_unlabelled
-from tithe.models.starts import DEFAULT_START
+from tithe.models.starts import DEFAULT_START, makers
 from tithe.rng import stream
 from tithe.strategies import Strategy
 from tithe.strategies.named import strategy as named
@@ -44,6 +44,9 @@ class Recipe:
 
     `slow` is a second trainer, too slow for every few answers (`finetune`, say). Where the log says that its model is
     the better one (`Compared`), rounds ask with it; `tithe.loop.swapping` compares them.
+
+    Names and settings that cannot be are refused at once: UnknownNameError says what is near, ConfigError what does
+    not fit. An encoder's name or folder is looked up when it is first read.
     """
 
     start: str = DEFAULT_START
@@ -52,6 +55,26 @@ class Recipe:
     initial_strategy: str | Strategy = "random"
     stop: tuple[str, ...] = ()
     slow: str | Trainer | None = None
+
+    def __post_init__(self) -> None:
+        stop: object = self.stop
+        if isinstance(stop, str):
+            raise ConfigError(f"stop is a tuple of rules; given the string {stop!r}: write ({stop!r},)")
+        makers(self.start)
+        for trainer in (self.trainer, self.slow):
+            if isinstance(trainer, str):
+                registry.build("trainers", trainer)
+        for strategy in (self.strategy, self.initial_strategy):
+            strategy_of(strategy)
+        for rule in self.stop:
+            registry.build("stops", rule)
+
+    @classmethod
+    def kept(cls, **said: Any) -> Recipe:
+        """A recipe out of a log or of settings, unchecked: what it names may be gone, and it must still be shown."""
+        recipe = object.__new__(cls)
+        recipe.__dict__.update({one.name: said.get(one.name, one.default) for one in fields(cls)})
+        return recipe
 
 
 @dataclass(frozen=True, eq=False)

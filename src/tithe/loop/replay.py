@@ -60,7 +60,9 @@ def replay(log: Readable, *, workshop: Workshop | None = None) -> list[Replayed]
     found, snapshot = [], Snapshot.empty()
     for key, shown in sorted(_proposals(events).items(), key=lambda one: one[0][0]):
         position, seed, n, start, trainer, strategy, initial, slow = key
-        recipe = Recipe(start, trainer, strategy, initial, slow=slow or None)
+        recipe = Recipe.kept(
+            start=start, trainer=trainer, strategy=strategy, initial_strategy=initial, slow=slow or None
+        )
         proposed: tuple[str, ...] = ()
         if not 0 <= position < shown[0][1]:
             trouble = f"it is said to come from position {position}, which is not before it was shown"

@@ -91,7 +91,13 @@ class Settings:
             strategy = f"mix({self.strategy}={1 - self.diversity:g}, k_center={self.diversity:g})"
         if self.diversity == 1:
             strategy = "k_center"
-        return Recipe(self.start, self.trainer, strategy, self.initial, slow=None if self.slow == NONE else self.slow)
+        return Recipe.kept(
+            start=self.start,
+            trainer=self.trainer,
+            strategy=strategy,
+            initial_strategy=self.initial,
+            slow=None if self.slow == NONE else self.slow,
+        )
 
     def json(self) -> dict[str, Any]:
         """All of them, as JSON."""

@@ -71,7 +71,13 @@ def recipe_out(recipe: Recipe) -> dict[str, str]:
 def recipe_in(said: Mapping[str, str]) -> Recipe:
     """The recipe that `recipe_out` wrote."""
     slow = said.get("slow") or None  # versions of before have no word of it
-    return Recipe(said["start"], said["trainer"], said["strategy"], said["initial"], slow=slow)
+    return Recipe.kept(
+        start=said["start"],
+        trainer=said["trainer"],
+        strategy=said["strategy"],
+        initial_strategy=said["initial"],
+        slow=slow,
+    )
 
 
 class Versions:
