@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tithe.data import Table
+from tithe.data import Table, hub
 from tithe.errors import ConfigError, DataError, MissingExtraError, near
 
 _PATH = re.compile(r"hf:(?P<name>[^:]+)(?::(?P<split>[^:/]+))?")
@@ -109,23 +105,11 @@ def _offline_if_unreachable(config: Any) -> Iterator[None]:
 
     before = constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE  # read from the environment once, so set here
     try:
-        if not any(before) and not _is_reachable(constants.ENDPOINT):
+        if not any(before) and not hub.reachable(constants.ENDPOINT):
             constants.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE = True
         yield
     finally:
         constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE = before
-
-
-@cache
-def _is_reachable(endpoint: str) -> bool:
-    """Whether the hub answers, or a proxy is there to ask."""
-    if urllib.request.getproxies():
-        return True
-    try:
-        socket.create_connection((urllib.parse.urlsplit(endpoint).hostname or "", 443), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def _readings(name: str) -> Iterator[tuple[str, str | None]]:

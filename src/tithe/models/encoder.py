@@ -18,6 +18,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tithe.data import hub
 from tithe.errors import CacheError, ConfigError, MissingExtraError, NeedsError
 from tithe.models import Tell, quiet, word_states
 from tithe.ragged import Ragged, joined_rows
@@ -261,7 +262,7 @@ def loaded(source: str, kind: Literal["encoder", "classifier", "generator"] = "e
     logging.disable_progress_bar()
     # Where the hub cannot be reached it warns of each retry; our own line says all that there is to do.
     getLogger("huggingface_hub").setLevel(ERROR)
-    local = Path(source).is_dir()
+    local = hub.only_here(source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         model = kinds[kind].from_pretrained(source, local_files_only=local, dtype="float32")
@@ -271,7 +272,7 @@ def loaded(source: str, kind: Literal["encoder", "classifier", "generator"] = "e
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"cannot load the start {source!r}: {str(error).splitlines()[0]} Give the name of a model that "
+            f"cannot load the start {source!r}: {hub.why_missing(source, error)} Give the name of a model that "
             f"this machine can reach, a folder that holds one, or one of the packaged starts: minilm, lexical"
         ) from None
     _check_vocabulary(tokenizer, model, source)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from tithe.data import hub
 from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start
 from tithe.models.starts import Together
@@ -47,7 +47,7 @@ def _loaded(source: str) -> tuple[Any, Any, bool]:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    local = Path(source).is_dir()
+    local = hub.only_here(source)
     try:
         config = AutoConfig.from_pretrained(source, local_files_only=local)
         said = " ".join(config.architectures or ["a model that does not say what it is"])
@@ -66,8 +66,8 @@ def _loaded(source: str) -> tuple[Any, Any, bool]:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"cannot load the language model {source!r}: {str(error).splitlines()[0]} Give the name of a model that "
-            f"this machine can reach, or a folder that holds one"
+            f"cannot load the language model {source!r}: {hub.why_missing(source, error)} Give the name of a model "
+            f"that this machine can reach, or a folder that holds one"
         ) from None
     if missing := sorted(loading["missing_keys"]):
         raise ConfigError(f"the start {source!r} has no weights for {missing[0]}: its head would be random")

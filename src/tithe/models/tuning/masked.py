@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tithe.data import hub
 from tithe.errors import ConfigError
 from tithe.models.tuning.dropout import Moment, install, mixed
 from tithe.models.tuning.pieces import Feed
@@ -172,7 +173,9 @@ def masked_model(source: str, rng: Generator) -> tuple[Any, bool]:
     from transformers import AutoModelForMaskedLM
 
     try:
-        model, info = AutoModelForMaskedLM.from_pretrained(source, output_loading_info=True, dtype=torch.float32)
+        model, info = AutoModelForMaskedLM.from_pretrained(
+            source, local_files_only=hub.only_here(source), output_loading_info=True, dtype=torch.float32
+        )
     except ValueError:
         raise ConfigError(
             f"the start {source!r} is not one that says hidden words (it has no masked-language head); "
