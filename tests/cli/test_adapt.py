@@ -84,6 +84,8 @@ def test_mistakes_are_told_before_any_work(
         said = refused(*train, "--trainer", trainer, "--save-start", tmp_path / "task")
         assert f"a start cannot be saved from the trainer '{trainer}'; only --trainer finetune can" in said
     assert "--prior trains nothing" in refused(*train, "--prior", "names", "--save-start", tmp_path / "task")
+    both = refused(*train, "--prior", "names", "--trainer", "linear")
+    assert both == "--prior names trains nothing, so --trainer linear has no part; leave one of them out"
     assert "exists already" in refused(*train, "--trainer", "finetune", "--save-start", files)
     same = refused(*train, "--trainer", "finetune", "--save-start", out.parent / "in" / ".." / "out")
     assert "two new folders, and the first is the second too; give another folder for the start" in same

@@ -34,7 +34,7 @@ def train(
     text: Text = None,
     label: LabelColumn = None,
     labels: Annotated[str, typer.Option(help="The declared labels, a,b,c (default: those of the file).")] = "",
-    trainer: Annotated[str, typer.Option(help="The trainer.")] = "linear",
+    trainer: Annotated[str, typer.Option(help="The trainer (default: linear).")] = "",
     prior: Annotated[
         str, typer.Option(help="Instead of training, guess from the labels' names: names. Labels of rows are not read.")
     ] = "",
@@ -71,10 +71,13 @@ def train(
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
+    if prior and trainer:
+        raise ConfigError(f"--prior {prior} trains nothing, so --trainer {trainer} has no part; leave one of them out")
     items = read_items(file, task=task, text=text, label=label)
     for line in items.notes:
         note(f"{file}: {line}")
     declared = declared_task(task, items, tuple(registry.split_list(labels)) or None)
+    trainer = trainer or "linear"
     made = trainer_of(trainer, declared)
     if not embeddings:
         makers(start)
