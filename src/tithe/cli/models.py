@@ -54,10 +54,12 @@ def train(
 
     Without labels, from their names: tithe train messages.csv --labels billing,support,other --prior names --out model
     """
+    import time
     from functools import partial
 
     from tithe import registry
     from tithe.cli.show import note, progress
+    from tithe.cli.story import story
     from tithe.data.reading import read_items
     from tithe.loop.propose import trainer_of
     from tithe.loop.training import guess
@@ -96,17 +98,29 @@ def train(
             store = ViewStore(cache or default_root())
             source = given_start(items, embeddings) if embeddings else start
             how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
+            begun = time.monotonic()
             model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
+            seconds = time.monotonic() - begun
         if not leads():  # another process of `accelerate launch` writes
             return
         model.save(out)
     said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
     typer.echo(f"model of {said}: {out}")
+    if not prior:
+        typer.echo(story(model.settings, seconds))
     if save_start:
-        start_folder.save_start(model, save_start)
-        typer.echo(f"its encoder, as a start: {save_start}")
-        if not start_folder.has_head(save_start):
-            note("its head also reads word forms and stays with the model; with --start minilm it would go along")
+        _save_encoder(model, save_start)
+
+
+def _save_encoder(model: Model, folder: Path) -> None:
+    """Makes a start of the model's encoder, and tells."""
+    from tithe.cli.show import note
+    from tithe.models import start_folder
+
+    start_folder.save_start(model, folder)
+    typer.echo(f"its encoder, as a start: {folder}")
+    if not start_folder.has_head(folder):
+        note("its head also reads word forms and stays with the model; with --start minilm it would go along")
 
 
 def _check_apart(out: Path, save_start: Path) -> None:

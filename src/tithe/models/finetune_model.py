@@ -14,7 +14,7 @@ import numpy as np
 
 from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start
-from tithe.models.rules import decided
+from tithe.models.rules import decided, micro_f1
 from tithe.models.starts import pretrained_of, reader_of
 from tithe.models.tuning.deciding import Calibration, calibrate
 from tithe.models.tuning.joint import accelerator, processes
@@ -105,10 +105,13 @@ class FinetuneModel:
         logits = outputs(plain._module, held.feed, facts["precision"])[0].cpu().numpy()
         truth, weights = held.targets.cpu().numpy(), held.weights.cpu().numpy()
         found = calibrate(logits, truth > 0.5 if kind == "set" else truth, weights)
-        judged = kind == "one" and weights.sum() > 0  # held texts may have no tokens
-        right = float(np.average(logits.argmax(axis=1) == truth, weights=weights)) if judged else None
-        name = {"choice": "accuracy", "spans": "token_accuracy"}.get(task.name)
-        scores = {f"{name}_on_asked": round(right, 4)} if name and right is not None else {}
+        scores = {}
+        if kind == "set" and found.rule is not None:
+            scores["f1_micro_on_asked"] = micro_f1(found.rule.apply(found.proba(logits)), truth > 0.5)
+        elif weights.sum() > 0:  # held texts may have no tokens
+            name = "token_accuracy_on_asked" if task.name == "spans" else "accuracy_on_asked"
+            scores[name] = float(np.average(logits.argmax(axis=1) == truth, weights=weights))
+        scores = {name: round(score, 4) for name, score in scores.items()}
         return cls(task, start, arrays, found, facts | {"scores": scores, "held": len(held.feed)}, device)
 
     @property
@@ -118,11 +121,15 @@ class FinetuneModel:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The steps taken, the labels used and held, the calibration, and scores on held labels."""
+        """The steps taken, the labels used and held (or why none was), the calibration, and scores on held labels.
+
+        The rule that decides on sets was fitted on these labels too, so their `f1_micro_on_asked` is a little too good.
+        """
         return {
             "steps": self.facts["steps"],
             "labelled": self.facts["labelled"],
             "held": self.facts.get("held", 0),
+            **{name: self.facts[name] for name in ("unheld", "pseudo") if name in self.facts},
             "temperature": round(1 / self.calibration.scale, 4),
             **self.facts.get("scores", {}),
         }

@@ -128,11 +128,12 @@ class GenerateModel:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The steps taken, the labels used and held, and how right its answers to held items were."""
+        """The steps taken, the labels used and held (or why none), and how right its answers to held items were."""
         return {
             "steps": self.facts["steps"],
             "labelled": self.facts["labelled"],
             "held": self.facts.get("held", 0),
+            **({"unheld": self.facts["unheld"]} if "unheld" in self.facts else {}),
             "temperature": round(1 / self.calibration.scale, 4),
             **self.facts.get("scores", {}),
         }

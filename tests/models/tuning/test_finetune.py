@@ -20,6 +20,7 @@ from tithe.models.starts import prepare_start
 from tithe.models.transplant import transplant
 from tithe.models.tuning import programs
 from tithe.rng import stream
+from tithe.tasks.choice import Choice
 from tithe.testing.tiny import tiny_start
 from tithe.tokens import places
 from tithe.types import Examples, Span
@@ -435,3 +436,21 @@ def test_too_little_memory_is_told(tiny, task, drawn, monkeypatch, caplog):
         model = fit(QUICK, task, items, labels, tiny)
     assert "memory is too small for 24 rows at once; halved" in caplog.text
     np.testing.assert_allclose(model.view("proba", items), expected, atol=0.05)
+
+
+def test_a_model_says_what_was_held_out_and_how_good_it_was_on_that_or_why_none_was(tiny, drawn, choice_model):
+    assert choice_model.settings["unheld"] == "there are fewer than 200 labels"
+    items, labels = drawn(220)
+    told = fit(
+        replace(QUICK, steps=20, validation=0.0), Choice(tuple(sorted(set(labels)))), items, labels, tiny
+    ).settings
+    assert (told["held"], told["unheld"]) == (0, "validation is 0")
+    sets = [frozenset({one}) for one in labels]
+    task = MultiLabel(tuple(sorted(set(labels))))
+    model = fit(QUICK, task, items, sets, tiny)
+    told = model.settings
+    assert "unheld" not in told
+    _, held = QUICK.split(Examples(items, sets), stream(0, "fit"))
+    assert told["held"] == len(held) == 22
+    scores = task.score(held.labels, model.view("proba", held.items), model.decide(model.view("proba", held.items)))
+    assert told["f1_micro_on_asked"] == pytest.approx(scores["f1_micro"], abs=1e-4)
