@@ -100,14 +100,12 @@ def train(
             how = partial(guess, prior=prior) if prior else partial(train_model, trainer=trainer)
             begun = time.monotonic()
             model = how(Pool(items), declared, start=source, seed=seed, store=store, tell=tell)
-            seconds = time.monotonic() - begun
+        seconds = time.monotonic() - begun
         if not leads():  # another process of `accelerate launch` writes
             return
         model.save(out)
     said = f"guesses by {prior}" if prior else f"{sum(one is not None for one in items.gold or ())} labels"
-    typer.echo(f"model of {said}: {out}")
-    if not prior:
-        typer.echo(story(model.settings, seconds))
+    typer.echo(f"model of {said}: {out}" + ("" if prior else f"\n{story(model.settings, seconds)}"))
     if save_start:
         _save_encoder(model, save_start)
 

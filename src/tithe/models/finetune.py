@@ -293,7 +293,13 @@ class Finetune:
         losses.build(self.loss, kind)  # what is wrong with it is told before an encoder is loaded
         tokenizer, encoder, most = pretrained_of(start)
         frame, device = Frame.of(tokenizer, most), device_of(self.device)
-        if self.freeze > (layers := layers_of(encoder)):
+        layers, run = layers_of(encoder), getattr(encoder.config, "num_hidden_layers", 0)
+        if self.freeze and 0 < layers < run:
+            raise ConfigError(
+                f"freeze={self.freeze}: the {run} layers of this encoder ({encoder.config.model_type}) share their "
+                f"weights, so that they cannot be frozen one by one; leave freeze out"
+            )
+        if self.freeze > layers:
             raise ConfigError(f"freeze={self.freeze} is more layers than this encoder has; freeze at most {layers}")
         frozen = 1 + self.freeze if self.freeze else int(not self.words)
         if self.lora:

@@ -21,7 +21,7 @@ from tithe.models.transplant import transplant
 from tithe.models.tuning import programs
 from tithe.rng import stream
 from tithe.tasks.choice import Choice
-from tithe.testing.tiny import tiny_start
+from tithe.testing.tiny import tiny_start, write_tiny_encoder
 from tithe.tokens import places
 from tithe.types import Examples, Span
 from tithe.views import ViewStore
@@ -248,6 +248,26 @@ def test_class_weights_smoothing_losses_and_frozen_layers_are_settings(tiny, tas
         with pytest.raises(ConfigError, match="is more layers than this encoder has; freeze at most 2"):
             fit(more, task, items, labels, tiny)
     assert any("word_embeddings" in name for name in fit(replace(QUICK, words=True), task, items, labels, tiny).arrays)
+
+
+def test_layers_that_share_their_weights_cannot_be_frozen_one_by_one(tmp_path, task, drawn):
+    """The first layer of ALBERT is all of them."""
+    from transformers import AlbertConfig, AlbertModel, AutoTokenizer
+
+    items, labels = drawn(40)
+    folder = write_tiny_encoder(tmp_path / "albert", sorted({word for text in items.texts for word in text.split()}))
+    words = len(AutoTokenizer.from_pretrained(folder))
+    config = AlbertConfig(
+        vocab_size=words, embedding_size=16, hidden_size=32, num_hidden_layers=4, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=64,
+    )  # fmt: skip
+    AlbertModel(config).save_pretrained(folder)
+    start = prepare_start(str(folder), items, store=ViewStore(None))
+    for more in (replace(QUICK, freeze=1), replace(QUICK, freeze=2, lora=2)):
+        with pytest.raises(ConfigError, match=r"the 4 layers of this encoder \(albert\) share .* leave freeze out"):
+            fit(more, task, items, labels, start)
+    model = fit(replace(QUICK, steps=2), task, items, labels, start)  # all of it trains
+    assert any("albert_layers.0" in name for name in model.arrays)
 
 
 def test_every_label_has_a_row_that_trains_when_some_are_held_out(task, drawn):
