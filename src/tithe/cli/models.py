@@ -73,8 +73,8 @@ def train(
     from tithe.pool import Pool, declared_task
     from tithe.views import ViewStore, default_root
 
-    if prior and trainer:
-        raise ConfigError(f"--prior {prior} trains nothing, so --trainer {trainer} has no part; leave one of them out")
+    if prior:
+        _check_trains_nothing(prior, trainer, save_start)
     items = read_items(file, task=task, text=text, label=label)
     for line in items.notes:
         note(f"{file}: {line}")
@@ -84,8 +84,6 @@ def train(
     if not embeddings:
         makers(start)
     if save_start:
-        if prior:
-            raise ConfigError("--prior trains nothing, so there is no encoder to save; leave --save-start out")
         _check_apart(out, save_start)
         start_folder.check_tunes(made, trainer)
         check_free(save_start, "the start")
@@ -119,6 +117,14 @@ def _save_encoder(model: Model, folder: Path) -> None:
     typer.echo(f"its encoder, as a start: {folder}")
     if not start_folder.has_head(folder):
         note("its head also reads word forms and stays with the model; with --start minilm it would go along")
+
+
+def _check_trains_nothing(prior: str, trainer: str, save_start: Path | None) -> None:
+    """Raises ConfigError for what needs a training beside a prior."""
+    if trainer:
+        raise ConfigError(f"--prior {prior} trains nothing, so --trainer {trainer} has no part; leave one of them out")
+    if save_start:
+        raise ConfigError("--prior trains nothing, so there is no encoder to save; leave --save-start out")
 
 
 def _check_apart(out: Path, save_start: Path) -> None:
