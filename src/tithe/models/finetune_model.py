@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tithe.errors import ConfigError, NeedsError
 from tithe.models import Start
-from tithe.models.rules import decided, micro_f1
+from tithe.models.rules import micro_f1
 from tithe.models.starts import pretrained_of, reader_of
+from tithe.models.tuned import TunedModel
 from tithe.models.tuning.deciding import Calibration, calibrate
 from tithe.models.tuning.joint import accelerator, processes
 from tithe.tasks import Task
 from tithe.tokens import places
-from tithe.types import Floats, Items, Label, View
+from tithe.types import Floats, Items, View
 
 if TYPE_CHECKING:
     import torch
@@ -66,22 +64,13 @@ def forms_of(start: Start, items: Items) -> Floats:
     return np.asarray(start.view("word_forms", seen).values, np.float32) * np.float32(_FORMS)
 
 
-@dataclass(frozen=True, eq=False)
-class FinetuneModel:
-    """The result of a `Finetune` fit. `arrays` are the trained weights by name, float32; what stayed frozen is the
-    start's.
-    """
+@dataclass(frozen=True, eq=False, repr=False)
+class FinetuneModel(TunedModel):
+    """The result of a `Finetune` fit, or of a `SetFit`: an encoder and its head."""
 
-    task: Task
-    start: Start
-    arrays: dict[str, Any]
-    calibration: Calibration
-    facts: dict[str, Any]
-    device: str = "auto"
-    _outputs: OrderedDict[str, tuple[Floats, Floats]] = field(default_factory=OrderedDict, repr=False)
+    trainer = "finetune"
 
-    def __repr__(self) -> str:
-        return f"FinetuneModel({self.task!r}, {self.settings})"
+    _outputs: OrderedDict[str, tuple[Floats, Floats]] = field(default_factory=OrderedDict)
 
     @classmethod
     def of(
@@ -120,29 +109,8 @@ class FinetuneModel:
         return frozenset({"proba"} if self.task.name == "spans" else {"proba", "embeddings", "committee"})
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The steps taken, the labels used and held (or why none was), the calibration, and scores on held labels.
-
-        The rule that decides on sets was fitted on these labels too, so their `f1_micro_on_asked` is a little too good.
-        """
-        return {
-            "steps": self.facts["steps"],
-            "labelled": self.facts["labelled"],
-            "held": self.facts.get("held", 0),
-            **{name: self.facts[name] for name in ("unheld", "pseudo") if name in self.facts},
-            "temperature": round(1 / self.calibration.scale, 4),
-            **self.facts.get("scores", {}),
-        }
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of the weights, the calibration and the start."""
-        drawn = [self.facts[name] for name in ("members", "dropout", "seed")]  # what a committee depends on
-        about = repr((self.task.labels, self.start.fingerprint, self.calibration.to_json(), drawn))
-        state = hashlib.blake2b(about.encode(), digest_size=16)
-        for name in sorted(self.arrays):
-            state.update(self.arrays[name].tobytes())
-        return state.hexdigest()
+    def _telling(self) -> list[Any]:
+        return [self.facts[name] for name in ("members", "dropout", "seed")]  # what a committee depends on
 
     @property
     def sees_forms(self) -> bool:
@@ -178,22 +146,6 @@ class FinetuneModel:
         if self.task.name == "spans":
             return places(items).with_values(proba)
         return proba
-
-    def decide(self, output: Any) -> list[Label]:
-        """The labels that the model would give to rows with these probabilities; for spans the best legal path."""
-        return decided(self.task, output, self.calibration.rule)
-
-    def save(self, into: Path) -> None:
-        """`model.safetensors` and `model.json` in a new folder; of the encoder what was trained."""
-        from tithe.models.saving import write_model
-
-        facts = {"calibration": self.calibration.to_json(), "facts": self.facts}
-        write_model(into, self.facts.get("trainer", "finetune"), self.task, self.start, arrays=self.arrays, facts=facts)
-
-    @classmethod
-    def restore(cls, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> FinetuneModel:
-        """The model that `save` wrote, from its parts."""
-        return cls(task, start, arrays, Calibration.from_json(facts["calibration"]), facts["facts"])
 
     def _proba(self, logits: Floats) -> Floats:
         return np.asarray(self.calibration.proba(logits), np.float32)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from tithe.errors import NeedsError
 from tithe.models import Start
 from tithe.models.finetune_model import device_of
 from tithe.models.language import Language, language_of
-from tithe.models.rules import decided
+from tithe.models.tuned import TunedModel
 from tithe.models.tuning import adapters
 from tithe.models.tuning.deciding import Calibration, calibrate
 from tithe.models.tuning.exchanges import Exchanges, padded
@@ -82,19 +79,11 @@ def exchanges_of(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class GenerateModel:
-    """The result of a `Generate` fit. `arrays` are the trained weights by name, float32."""
+@dataclass(frozen=True, eq=False, repr=False)
+class GenerateModel(TunedModel):
+    """The result of a `Generate` fit: a language model that writes labels."""
 
-    task: Task
-    start: Start
-    arrays: dict[str, Any]
-    calibration: Calibration
-    facts: dict[str, Any]
-    device: str = "auto"
-
-    def __repr__(self) -> str:
-        return f"GenerateModel({self.task!r}, {self.settings})"
+    trainer = "generate"
 
     @classmethod
     def of(
@@ -126,27 +115,6 @@ class GenerateModel:
         """`proba`."""
         return frozenset({"proba"})
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The steps taken, the labels used and held (or why none), and how right its answers to held items were."""
-        return {
-            "steps": self.facts["steps"],
-            "labelled": self.facts["labelled"],
-            "held": self.facts.get("held", 0),
-            **({"unheld": self.facts["unheld"]} if "unheld" in self.facts else {}),
-            "temperature": round(1 / self.calibration.scale, 4),
-            **self.facts.get("scores", {}),
-        }
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of the weights, the calibration, the script and the start."""
-        about = repr((self.task.labels, self.start.fingerprint, self.calibration.to_json(), sorted(self.facts.items())))
-        state = hashlib.blake2b(about.encode(), digest_size=16)
-        for name in sorted(self.arrays):
-            state.update(self.arrays[name].tobytes())
-        return state.hexdigest()
-
     def view(self, name: View, items: Items) -> Floats:
         """`proba` (n, C).
 
@@ -157,10 +125,6 @@ class GenerateModel:
         if name not in self.provides:
             raise NeedsError(f"a model of the trainer 'generate' gives proba; not {name!r}")
         return self.calibration.proba(self._logits(items))
-
-    def decide(self, output: Floats) -> list[Label]:
-        """The labels that it would give to rows with these probabilities (n, C)."""
-        return decided(self.task, output, self.calibration.rule)
 
     def answers(self, items: Items) -> list[Label]:
         """The label, or the label set, of the most likely answer to each item."""
@@ -173,18 +137,6 @@ class GenerateModel:
         found = [batch[0][0] for batch in self._generated(items, beams=1, held=False)]
         texts = [language.tokenizer.decode(pieces, skip_special_tokens=True) for pieces in found]
         return [[part.strip() for part in text.split(sign) if part.strip()] for text in texts]
-
-    def save(self, into: Path) -> None:
-        """`model.safetensors` and `model.json` in a new folder; of the language model what was trained."""
-        from tithe.models.saving import write_model
-
-        facts = {"calibration": self.calibration.to_json(), "facts": self.facts}
-        write_model(into, "generate", self.task, self.start, arrays=self.arrays, facts=facts)
-
-    @classmethod
-    def restore(cls, task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> GenerateModel:
-        """The model that `save` wrote, from its parts."""
-        return cls(task, start, arrays, Calibration.from_json(facts["calibration"]), facts["facts"])
 
     def _logits(self, items: Items) -> Floats:
         """(n, C) log-likelihoods of labels, or log-odds of labels in sets."""
