@@ -24,11 +24,14 @@ class Counted(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.names = Counter[str]()
+        self.unwaited = 0
+        """Copies that nothing waits for."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # torch's own
         name = function.overloadpacket.__name__
         if name not in self.VIEWS:
             self.names[name] += 1
+        self.unwaited += bool((kwargs or {}).get("non_blocking"))
         return function(*args, **(kwargs or {}))
 
 
@@ -84,6 +87,20 @@ def test_masks_made_for_a_committee_do_not_stand_in_the_way_of_training() -> Non
     assert torch.equal(first, again)
 
 
+def test_a_compiled_step_takes_what_a_committee_made_first() -> None:
+    dropout.numbers_of.cache_clear()
+    with torch.inference_mode():
+        dropout.numbers_of(16, torch.device("cpu"))
+    numbers, places = dropout.numbers_of(16, torch.device("cpu")), torch.arange(6, dtype=torch.int32)
+    x = torch.ones(6, 16, requires_grad=True)
+
+    def step(x: torch.Tensor, places: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        return dropout.dropped(x, dropout.kept_of(places, numbers, 0.1), 0.1)
+
+    torch.compile(step, backend="aot_eager", dynamic=True)(x, places, numbers).sum().backward()
+    assert x.grad is not None
+
+
 @pytest.mark.parametrize(
     ("moment", "site", "key", "digest", "units"),
     [
@@ -123,4 +140,5 @@ def test_a_batch_comes_to_a_device_in_one_copy(problem_of) -> None:
         batch = away.batch(np.arange(9))
     assert {part.device.type for part in (batch.ids, batch.mask, batch.segment, batch.which)} == {"meta"}
     assert counted.names["_to_copy"] == 1
+    assert not counted.unwaited  # only what is pinned stays where it is until it is copied
     assert (batch.ids.shape, batch.ids.dtype) == (feed.batch(np.arange(9)).ids.shape, torch.int64)

@@ -86,7 +86,9 @@ def places_of(keys: Tensor, row: Tensor, place: Tensor) -> Tensor:
 @lru_cache(maxsize=64)
 def numbers_of(channels: int, device: torch.device) -> Tensor:
     """(channels,) int32: all that `kept_of` needs of channels."""
-    return mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=device))
+    # Whoever asks first may be in inference mode, whose tensors a compiled training step cannot take.
+    with torch.inference_mode(False):
+        return mixed(torch.arange(1, channels + 1, dtype=torch.int32, device=device))
 
 
 def kept_of(places: Tensor, numbers: Tensor, share: float) -> Tensor:

@@ -13,9 +13,11 @@ def moved(parts: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     if device.type == "cpu":
         return list(parts)
     whole = packed(parts)
-    if device.type == "cuda":
+    quick = device.type == "cuda"
+    if quick:
         whole = whole.pin_memory()  # or the copy would wait for all that is under way
-    return unpacked(whole.to(device, non_blocking=True), parts)
+    # Elsewhere (MPS) nothing keeps what is copied alive until it is there.
+    return unpacked(whole.to(device, non_blocking=quick), parts)
 
 
 def packed(parts: Sequence[Tensor]) -> Tensor:
