@@ -52,6 +52,16 @@ def test_without_a_network_a_name_is_refused_in_a_second_or_two(refused: str, tr
     assert "\n" not in str(caught.value)
 
 
+def test_whom_to_ask_without_a_proxy_is_no_proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "localhost")
+    assert not hub.reachable(f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    assert not hub.reachable(f"http://127.0.0.1:{port}")
+    assert hub.reachable("https://hub.invalid")  # which that proxy is asked for
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    assert hub.reachable(f"http://127.0.0.1:{port}")
+
+
 def test_a_network_that_comes_back_is_seen(port: int) -> None:
     address = f"http://127.0.0.1:{port}"
     assert not hub.reachable(address)

@@ -32,7 +32,8 @@ def reachable(address: str) -> bool:
 
 
 def _answered(address: str) -> bool:
-    return address in _reached or bool(urllib.request.getproxies())
+    proxies = urllib.request.getproxies()  # `no` among them says who is asked without one
+    return address in _reached or urllib.parse.urlsplit(address).scheme in proxies or "all" in proxies
 
 
 def _ask(address: str, where: tuple[str, int]) -> None:
