@@ -10,7 +10,6 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,7 @@ class Learner:
         about = next((one for one in self.versions.all() if one.version == version), None)
         if about is None:
             raise ConfigError(f"there is no version {version} of the model; the page of models lists those that are")
-        recipe, before = replace(recipe_in(about.recipe), slow=None), self.project.snapshot(at=version)
+        recipe, before = recipe_in({**about.recipe, "slow": ""}), self.project.snapshot(at=version)
         found = propose(before, recipe, seed=about.seed, workshop=self.workshop)
         if found.model is None:
             raise ConfigError(f"version {version} of the model cannot be made again: {found.cold}")
@@ -196,7 +195,8 @@ class Learner:
         """
         model, number = self.model(version), self._number(version)
         snapshot = self.project.snapshot()
-        path = self.guesses / f"{number:08d}-{len(snapshot.items)}.jsonl"
+        # Named by what the confidence is of: files of a tithe that gave the mean over parts must not be read.
+        path = self.guesses / f"{number:08d}-{len(snapshot.items)}-whole.jsonl"
         if not path.exists():
             self.guesses.mkdir(parents=True, exist_ok=True)
             for old in self.guesses.glob("*.jsonl"):

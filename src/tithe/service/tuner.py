@@ -75,6 +75,8 @@ class Tuner:
         if one is None or known is None:
             return None
         settings, snapshot = Settings.of(self.project.settings()), self.project.snapshot()
+        strategy, initial = settings.recipe.strategy, settings.initial
+        recipe = Recipe.kept(start=one.begun.start, trainer=one.begun.slow, strategy=strategy, initial_strategy=initial)
         model, window = self._loaded(position), self.workshop.window(snapshot)
         model.keep(views_read(model, settings), window)
         version = Version(
@@ -83,7 +85,7 @@ class Tuner:
             len(learned(one.at)),
             spent(self.workshop.pool(window, model.task), one.at),
             dict(asked_scores(model)),
-            recipe_out(Recipe(one.begun.start, one.begun.slow, settings.recipe.strategy, settings.initial)),
+            recipe_out(recipe),
             one.begun.seed,
             known["fit_s"],
             named(model, window, sorted(snapshot.audit)),
