@@ -113,7 +113,7 @@ class Stacked:
     """The rounding of a result depends on the group that it was trained in: a resumed run begins at a whole round."""
 
     def __init__(self, models: int = 60, *, compiled: bool = False) -> None:
-        """`compiled` fuses the layers by torch.compile, which takes a minute at the first step."""
+        """`compiled` fuses the layers by torch.compile, which takes up to 20 seconds at the first steps."""
         if models < 1:
             raise ConfigError(f"the stacked engine trains 1 model or more side by side; given models={models}")
         self.models, self.compiled = models, compiled

@@ -103,7 +103,7 @@ class Stack:
     """
 
     def __init__(self, problems: Sequence[Problem], *, compiled: bool = False) -> None:
-        """`compiled` fuses the layers with torch.compile: a minute more at the beginning, less at each step."""
+        """`compiled` fuses the layers with torch.compile: up to 20 seconds more at the beginning, less at each step."""
         if not can_stack(problems):
             raise ValueError(f"these problems cannot be stacked; {why_not(problems[0]) or 'they are not alike'}")
         self.problems = list(problems)
