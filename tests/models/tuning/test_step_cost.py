@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tithe.models.tuning import dropout, moving
 from tithe.models.tuning.dropout import HashDropout, Moment, kept
+from tithe.models.tuning.programs import Single, outputs
 
 SITES, SHAPE = 13, (8, 6, 16)
 
@@ -142,3 +143,10 @@ def test_a_batch_comes_to_a_device_in_one_copy(problem_of) -> None:
     assert counted.names["_to_copy"] == 1
     assert not counted.unwaited  # only what is pinned stays where it is until it is copied
     assert (batch.ids.shape, batch.ids.dtype) == (feed.batch(np.arange(9)).ids.shape, torch.int64)
+
+
+def test_a_committee_leaves_no_masks_behind(problem_of) -> None:
+    """A model that answers is kept on its device, and masks of a large batch are tens of megabytes."""
+    program = Single(problem_of())
+    outputs(program.module, program.problem.feed, member=1)
+    assert program.moment.masks._made == {}

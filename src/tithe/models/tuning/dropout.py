@@ -132,6 +132,10 @@ class _Masks:
         self._about: tuple[object, ...] = ()
         self._made: dict[int, Tensor] = {}
 
+    def forget(self) -> None:
+        """Gives the memory of the masks back."""
+        self._about, self._made = (), {}
+
     def at(self, moment: Moment, site: int, x: Tensor, share: float) -> Tensor:
         """The mask of the states x at a place."""
         self._alike[site] = (x.ndim, x.shape[-1], share)

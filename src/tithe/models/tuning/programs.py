@@ -347,5 +347,7 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, member: int |
             states.append(embedded.float())
             which.append(batch.which)
             at += size
+        if member is not None:
+            module.dropout.moment.masks.forget()  # type: ignore[union-attr]  # models that answer are kept
     back = torch.argsort(torch.cat(which))
     return torch.cat(logits)[back].clone(), torch.cat(states)[back].clone()
