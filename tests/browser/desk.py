@@ -125,6 +125,14 @@ def until(page: Any, expression: str, arg: Any = None, wait_s: float = 60) -> No
         page.wait_for_timeout(15)
 
 
+def heard(page: Any, true: Callable[[], Any], wait_s: float = 60) -> None:
+    """Waits until this is true of what handlers of the page's requests have kept: they run meanwhile."""
+    end = time.monotonic() + wait_s
+    while not true():
+        assert time.monotonic() < end, f"waited {wait_s} s for a request; the page shows:\n{page.inner_text('main')}"
+        page.wait_for_timeout(15)
+
+
 def ready(page: Any) -> None:
     """Waits until there is an item, or the reason why there is none."""
     until(page, "() => document.querySelector('.text')?.textContent || !document.getElementById('empty').hidden")

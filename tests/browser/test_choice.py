@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import Make, Open
-from tests.browser.desk import Desk, answer, press, saved, shows, text_of
+from tests.browser.desk import Desk, answer, heard, press, saved, shows, text_of
 
 pytestmark = pytest.mark.system
 
@@ -133,8 +133,7 @@ def test_an_answer_stays_in_the_list_where_an_older_list_comes_late(plants: Desk
 
     page.route("**/annotations?limit=50", held, times=1)
     press(page, "r", "r")  # shut and open: the list is asked for
-    while not late:
-        page.wait_for_timeout(15)
+    heard(page, lambda: late)
     text = answer(page, "1")
     saved(page)
     route, response = late[0]

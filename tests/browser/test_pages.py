@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.browser.conftest import WAIT_MS, Make, Open
-from tests.browser.desk import TOKEN, Desk
+from tests.browser.desk import TOKEN, Desk, heard
 
 from tithe.rng import stream
 
@@ -59,10 +58,14 @@ def learn(desk: Desk, count: int) -> int:
 def settled(desk: Desk) -> None:
     """Waits until nothing goes on in the background, nor begins: what the API says now is what pages show."""
     idle = 0
-    while idle < 5:  # between two rounds it is idle for a moment
+
+    def rests() -> bool:
+        nonlocal idle
         status = desk.ask("GET", "/status")
         idle = idle + 1 if status["state"] == "idle" and status["embedded"] == status["items"] else 0
-        time.sleep(0.1)
+        return idle == 5  # between two rounds it is idle for a moment
+
+    desk.until(rests, "nothing more to do", 180)
 
 
 def _newer(desk: Desk, before: int) -> int | None:
@@ -201,8 +204,7 @@ def test_a_field_is_saved_once_its_last_change_is(settings: Any) -> None:
     settings.keyboard.press("ArrowRight")
     settings.keyboard.press("ArrowRight")
     for count in (1, 2):
-        while len(sent) < count:
-            settings.wait_for_timeout(15)
+        heard(settings, lambda count=count: len(sent) == count)
         assert settings.locator("#threshold-outcome").inner_text() == "Saving …"
         sent[-1].continue_()
     told(settings, "threshold", "Saved")
@@ -316,8 +318,7 @@ def test_what_changes_while_a_page_is_on_its_way_is_shown(make_desk: Make, opene
     page.goto(f"{desk.url}/p/early/progress")
     answer(desk, 1)
     settled(desk)  # nothing changes later
-    while not held:
-        page.wait_for_timeout(15)
+    heard(page, lambda: held)
     held[0].continue_()
     expect(page.locator(".facts div", has_text="items labelled").locator("dd")).to_have_text("1")
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.service.made_project import until
 
 from tithe.errors import ConfigError
 from tithe.service.child import Child, ChildError
@@ -115,12 +116,11 @@ def test_a_killed_child_fails_all_who_wait(child: Child) -> None:
     threads = [threading.Thread(target=wait) for _ in range(3)]
     for thread in threads:
         thread.start()
-    while len(child._waiting) < 3:
-        time.sleep(0.01)
+    until(lambda: len(child._waiting) == 3)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert len(trouble) == 3
     assert all("signal 9" in str(one) for one in trouble)
 
