@@ -348,6 +348,6 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, member: int |
             which.append(batch.which)
             at += size
         if member is not None:
-            module.dropout.moment.masks.forget()  # type: ignore[union-attr]  # models that answer are kept
+            module.dropout.moment.masks.forget()  # type: ignore[union-attr, operator]  # models that answer are kept
     back = torch.argsort(torch.cat(which))
     return torch.cat(logits)[back].clone(), torch.cat(states)[back].clone()
