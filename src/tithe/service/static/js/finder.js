@@ -45,7 +45,7 @@ export function searching(dialog, open) {
   /** Opens the first item that holds the words as they are now, however quickly they were typed. */
   async function first() {
     if (listed !== input.value.trim()) await look();
-    if (listed === input.value.trim()) list.querySelector("button")?.click();
+    if (dialog.open && listed === input.value.trim()) list.querySelector("button")?.click(); // it may be shut by now
   }
 
   input.addEventListener("input", () => {
