@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tithe.data.files import replacing_text
+from tithe.experiment.summary.words import metric_name
 from tithe.loop.propose import Recipe
 
 Guess = tuple[Any, float]
@@ -45,6 +46,11 @@ class Version:
     def score(self) -> float | None:
         """The first of the scores on asked items."""
         return next(iter(self.scores.values()), None)
+
+    @property
+    def measure(self) -> str | None:
+        """What `score` counts, in words."""
+        return next((metric_name(name) for name in self.scores), None)
 
     def json(self) -> dict[str, Any]:
         """It as JSON."""
