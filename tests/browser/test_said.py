@@ -42,8 +42,10 @@ def test_the_hint_says_of_what_the_model_is_sure(travels: Desk, opened: Open) ->
         marks = page.evaluate("document.querySelector('span-field').value.length")
         if hint.strip():
             of = "of exactly these marks" if marks else "that no label applies"
-            assert re.fullmatch(rf"The model is (\d+|under 1|over 99) % sure {of}", hint)
+            assert re.fullmatch(rf"Model: (\d+|under 1|over 99) % sure {of}", hint)
             assert not re.search(r"\b(0|100) %", hint), "nothing is certain"
+            height = page.locator(".hint span").evaluate("one => one.offsetHeight")
+            assert height < 30, "it has more than one line on a phone"
             seen.add(of)
         item = page.locator("#question").get_attribute("data-item")
         press(page, "Enter" if marks else "n")

@@ -81,7 +81,7 @@ function drawHint({ suggestion, answer }) {
   field.hint.hidden = false;
   if (!shown) return field.hint.replaceChildren("\u00a0");
   const sure = `${surely(suggestion.confidence)} sure`;
-  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [`The model is ${sure} ${suggestion.label.length ? "of exactly these marks" : "that no label applies"}`];
+  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [`Model: ${sure} ${suggestion.label.length ? "of exactly these marks" : "that no label applies"}`];
   const accept = made("button", { type: "button", className: "quiet accept" }, "Accept ", made("kbd", { textContent: "Enter" }));
   accept.addEventListener("click", () => run("submit"));
   field.hint.replaceChildren(made("span", {}, ...said), ...(task === "choice" ? [accept] : [])); // elsewhere Submit does it
