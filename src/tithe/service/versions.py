@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from tithe.data.files import replacing_text
-from tithe.experiment.summary.words import metric_name
 from tithe.loop.propose import Recipe
 
 Guess = tuple[Any, float]
@@ -50,6 +49,8 @@ class Version:
     @property
     def measure(self) -> str | None:
         """What `score` counts, in words."""
+        from tithe.experiment.summary.words import metric_name  # not before the first question; see test_light
+
         return next((metric_name(name) for name in self.scores), None)
 
     def json(self) -> dict[str, Any]:
