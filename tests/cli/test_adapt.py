@@ -35,11 +35,21 @@ def files(cyclic: Items, tmp_path: Path) -> Path:
 QUICK = "finetune(steps=30, batch=16, rate=0.002, device=cpu)"
 
 
+def test_an_adaptation_that_changed_nothing_says_so(
+    tithe: Tithe, tiny_start: Make, files: Path, tmp_path: Path
+) -> None:
+    said = tithe(
+        "adapt", files / "texts.csv", "--start", tiny_start(), "--out", tmp_path / "a", "--steps", 2, "--rate", 1e-12
+    )
+    assert "the held texts got no easier" in said.err
+    assert " of 2 steps, best after " in said.out
+
+
 def test_adapted_trained_and_used_in_chain(tithe: Tithe, tiny_start: Make, files: Path, tmp_path: Path) -> None:
     domain, task, model = tmp_path / "domain", tmp_path / "task", tmp_path / "model"
     said = tithe("adapt", files / "texts.csv", "--start", tiny_start(), "--out", domain, "--steps", 20, "--batch", 16)
     assert said.code == 0, said.err
-    assert said.out.startswith("adapted (simcse) on 228 texts, 20 steps; loss on 12 held texts ")
+    assert said.out.startswith("adapted (simcse) on 228 texts, 20 of 20 steps, best after ")
     said = tithe(
         "train", files / "train.csv", "--start", domain, "--trainer", QUICK, "--out", model, "--save-start", task
     )

@@ -182,7 +182,9 @@ def test_a_folder_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_an_unknown_suffix_lists_the_formats_and_a_name_helps(tmp_path: Path) -> None:
     path = file(tmp_path, "text\nhello\n", "in.dat")
-    with pytest.raises(UnknownNameError, match=r"'\.dat'; name one of the formats: .*csv.*jsonl.*parquet.*tsv.*txt"):
+    with pytest.raises(
+        UnknownNameError, match=r"'\.dat'; known are .*\.csv, .*; else name one of the formats: .*csv.*txt"
+    ):
         read_items(path)
     assert list(read_items(path, format="csv").texts) == ["hello"]
     with pytest.raises(UnknownNameError, match="unknown format 'cvs'; did you mean 'csv'"):

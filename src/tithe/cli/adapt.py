@@ -49,8 +49,10 @@ def adapt(
         note(f"{file}: {line}")
     with progress() as tell:
         about = adapt_start(items, start, out, how, seed=seed, tell=tell)
-    best = min(loss for _, loss in about["held_losses"])
+    before, best = about["held_loss_before"], min(loss for _, loss in about["held_losses"])
     typer.echo(
-        f"adapted ({about['objective']}) on {about['texts']:,} texts, {about['steps_taken']} steps; "
-        f"loss on {about['held']} held texts {about['held_loss_before']:.3f} -> {best:.3f}: {out}"
+        f"adapted ({about['objective']}) on {about['texts']:,} texts, {about['steps_taken']} of {steps} steps, "
+        f"best after {about['best_step']}; loss on {about['held']} held texts {before:.3f} -> {best:.3f}: {out}"
     )
+    if best >= before:
+        note("the held texts got no easier, so this start may be no better here; more texts of the domain may help")

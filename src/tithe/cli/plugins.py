@@ -29,4 +29,4 @@ def plugins() -> None:
                 said = f"cannot be used: {error}"
             over = registry.passed_over(kind, name)
             said += f"; passed over: {', '.join(over)}" if over else ""
-            typer.echo(f"{kind:<11} {name:<20} {said}")
+            typer.echo(f"{kind:<11} {name:<22} {said}")

@@ -70,18 +70,18 @@ def format_for(path: Path, format: str | None = None) -> Format:
         chosen = cast(Format, find("formats", name))
         return _with_settings(chosen, name, settings) if settings else chosen
     ending = path.name.lower().removesuffix(".gz")
-    found: dict[str, Format] = {}
+    known: dict[str, Format] = {}
     for name in names("formats"):
         try:
             candidate = cast(Format, find("formats", name))
         except ConfigError:
             continue  # a plugin that cannot be loaded must not keep other files from being read
-        found |= {suffix: candidate for suffix in candidate.suffixes if ending.endswith(suffix) and suffix not in found}
-    if found:
-        return found[max(found, key=len)]
+        known = dict.fromkeys(candidate.suffixes, candidate) | known
+    if found := [suffix for suffix in known if ending.endswith(suffix)]:
+        return known[max(found, key=len)]
     raise UnknownNameError(
         f"cannot tell the format of {path} from its suffix {path.suffix or '(none)'!r}; "
-        f"name one of the formats: {', '.join(names('formats'))}"
+        f"known are {', '.join(sorted(known))}; else name one of the formats: {', '.join(names('formats'))}"
     )
 
 

@@ -63,6 +63,7 @@ class Judge:
                 "version": one.version,
                 "labels": one.labelled,
                 "score": one.score,
+                "measure": one.measure,
                 "scores": dict(one.scores),
                 "at": one.at,
                 "fit_s": one.fit_s,

@@ -92,7 +92,13 @@ class Live:
             },
             "model": None
             if latest is None
-            else {"version": latest.version, "labels": latest.labelled, "score": latest.score, "fit_s": latest.fit_s},
+            else {
+                "version": latest.version,
+                "labels": latest.labelled,
+                "score": latest.score,
+                "measure": latest.measure,
+                "fit_s": latest.fit_s,
+            },
             "serving": "latest" if self.desk.settings.serving is None else self.desk.settings.serving,
             "state": state,
             "detail": background.detail if state != "idle" else "",

@@ -46,6 +46,13 @@ class Version:
         """The first of the scores on asked items."""
         return next(iter(self.scores.values()), None)
 
+    @property
+    def measure(self) -> str | None:
+        """What `score` counts, in words."""
+        from tithe.experiment.summary.words import metric_name  # not before the first question; see test_light
+
+        return next((metric_name(name) for name in self.scores), None)
+
     def json(self) -> dict[str, Any]:
         """It as JSON."""
         return asdict(self)

@@ -187,11 +187,12 @@ class AuditOut(_Out):
 
 
 class ServingOut(_Out):
-    """The model in use. `score` is the first metric of the task, by cross-validation on the items asked."""
+    """The model in use. `score` is by cross-validation on the items asked; `measure` says what it counts."""
 
     version: int
     labels: int
     score: float | None
+    measure: str | None
 
 
 class TroubleOut(_Out):
@@ -243,11 +244,12 @@ class TroubleLong(_Out):
 
 
 class ModelOut(_Out):
-    """A version of the model."""
+    """A version of the model; `score` and `measure` are as in the status."""
 
     version: int
     labels: int
     score: float | None
+    measure: str | None
     at: float
     audit: dict[str, Any] | None
     on_disk: bool

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 
 from tithe.errors import ConfigError, TitheError
-from tithe.experiment.summary.words import metric_name, p_value, score_percent, signed
+from tithe.experiment.summary.words import p_value, score_percent, signed
 from tithe.service.pages import Page
 from tithe.service.showing import between, colour_of, names_of, shortened, stretches, when
 
@@ -70,13 +70,22 @@ def serving_words(models: Sequence[Mapping[str, Any]], serving: Any) -> str:
     return f"Version {now} serves, because somebody chose it; newer ones are fitted, and wait."
 
 
+def took(seconds: float) -> str:
+    """How long a fit took.
+
+    >>> took(1.23), took(0.02)
+    ('in 1.2 s', 'in under 0.1 s')
+    """
+    return "in under 0.1 s" if seconds < 0.05 else f"in {seconds:.1f} s"
+
+
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
     audit = one["audit"]
     return {
         "version": one["version"],
         "labels": f"{one['labels']:,}",
         "score": "–" if one["score"] is None else score_percent(one["score"]),
-        "measure": metric_name(next(iter(one["scores"]), "")),
+        "measure": one["measure"] or "",
         "audit": audit
         and {
             "name": audit["name"],
@@ -90,7 +99,7 @@ def _shown(one: Mapping[str, Any]) -> dict[str, Any]:
         "when": when(one["at"]),
         "trainer": one["trainer"],
         "slow": one["slow"],
-        "made_by": f"on {one['recipe']['start']}, in {one['fit_s']:.1f} s",
+        "made_by": f"on {one['recipe']['start']}, {took(one['fit_s'])}",
         "serving": one["serving"],
         "on_disk": one["on_disk"],
     }

@@ -98,6 +98,7 @@ def curl(url: str, body: Mapping[str, Any]) -> str:
 def _shown(text: str, said: Mapping[str, Any], project: Mapping[str, Any]) -> dict[str, Any]:
     """One text with what was predicted of it."""
     is_spans = project["task"] == "spans"
+    of_set = " of exactly these" if project["task"] == "multilabel" and said["label"] else ""
     spans: Sequence[Mapping[str, Any]] = said.get("spans") or []
     scores = sorted((said.get("scores") or {}).items(), key=lambda one: -one[1])
     rows = [{"label": name, "share": share, "words": score_percent(share)} for name, share in scores]
@@ -116,7 +117,7 @@ def _shown(text: str, said: Mapping[str, Any], project: Mapping[str, Any]) -> di
         if is_spans
         else None,
         "names": names_of(said["label"]),
-        "words": score_percent(said["confidence"]),
+        "words": f"{score_percent(said['confidence'])} sure{of_set}",
         "scores": rows[:_SHOWN],
         "rest": rows[_SHOWN:],
     }

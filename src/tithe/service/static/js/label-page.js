@@ -72,13 +72,16 @@ function drawBefore(item) {
   at("about").replaceChildren("Your answer before: ", made("b", { textContent: words(item.answer.action, item.answer.label) }), item.stands ? ". A new one replaces it. " : ". It was taken back. ", ...(item.stands ? [leave] : []));
 }
 
+/** Per cent in words: what is almost 0 or 1 is not called so. */
+const surely = (share) => (share < 0.01 ? "under 1 %" : share > 0.99 ? "over 99 %" : `${Math.round(100 * share)} %`);
+
 /** What the model thinks, in the same words and colour however sure it is; it never changes while it is shown. */
 function drawHint({ suggestion, answer }) {
   const shown = suggestion?.shown && !answer;
   field.hint.hidden = false;
   if (!shown) return field.hint.replaceChildren("\u00a0");
-  const sure = `${Math.round(100 * suggestion.confidence)} % sure`;
-  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [suggestion.label.length ? "Marked by the model" : "The model marks nothing", `, ${sure} that all of it is right`];
+  const sure = `${surely(suggestion.confidence)} sure`;
+  const said = task === "choice" ? ["Suggestion: ", made("b", { textContent: suggestion.label }), `, ${sure}`] : [`Model: ${sure} ${suggestion.label.length ? "of exactly these marks" : "that no label applies"}`];
   const accept = made("button", { type: "button", className: "quiet accept" }, "Accept ", made("kbd", { textContent: "Enter" }));
   accept.addEventListener("click", () => run("submit"));
   field.hint.replaceChildren(made("span", {}, ...said), ...(task === "choice" ? [accept] : [])); // elsewhere Submit does it
@@ -160,7 +163,7 @@ function wire() {
   document.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && !event.target.closest("dialog, input, textarea") && desk.leave());
   outbox.addEventListener("change", () => {
     drawSaved(outbox, at("saved"), at("notice"));
-    if (status) drawStatus(status, task, fresh());
+    if (status) drawStatus(status, fresh());
   });
   queue.addEventListener("change", () => begun && desk.item === null && desk.next());
   queue.addEventListener("lost", () => tell("Your hold on this item has ended: somebody else may be labelling it too. Your answer is kept all the same.", true));
@@ -176,7 +179,7 @@ function told(now) {
   const swapped = status?.slow && now.slow && now.slow.asking !== status.slow.asking;
   const calm = status !== null && performance.now() - told.last < LOOK_MS;
   status = now;
-  drawStatus(now, task, fresh());
+  drawStatus(now, fresh());
   if (swapped) tell(now.slow.words);
   if ((newModel || swapped) && begun) queue.refresh();
   else if (begun && desk.item === null && !calm) queue.fill();

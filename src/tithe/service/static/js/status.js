@@ -2,11 +2,10 @@
 
 import { project } from "./api.js";
 
-const METRIC = { choice: "accuracy", multilabel: "micro F1", spans: "entity F1" };
 const AGAIN_MS = 5_000;
 const number = (value) => value.toLocaleString("en");
 const percent = (share) => `${Math.round(100 * share)} %`;
-const seconds = (value) => (value < 10 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
+const seconds = (value) => (value < 0.05 ? "under 0.1 s" : value < 10 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
 
 /** Calls `tell(status)` now and at each change, for as long as the page lives. */
 export function follow(tell) {
@@ -18,7 +17,7 @@ export function follow(tell) {
 }
 
 /** What the background does, in a sentence, and the progress of it ([done, total] or null). */
-export function sentence(status, task) {
+export function sentence(status) {
   const { model, state, progress } = status;
   const parts = [];
   if (state === "embedding" && progress) parts.push(`Reading the texts: ${number(progress[0])} of ${number(progress[1])}`);
@@ -26,7 +25,7 @@ export function sentence(status, task) {
   if (model) {
     const time = model.fit_s ? ` in ${seconds(model.fit_s)}` : "";
     parts.push(`Model of ${number(model.labels)} labels, fitted${time}`);
-    if (model.score !== null) parts.push(`${METRIC[task]} ${percent(model.score)} on asked items`);
+    if (model.score !== null) parts.push(`${model.measure} ${percent(model.score)} on asked items`);
   } else if (state === "idle") parts.push("No model yet: the first one comes after a few answers");
   if (typeof status.serving === "number") parts.push(`suggestions from version ${status.serving}`);
   return parts.join(" · ");
@@ -40,9 +39,9 @@ export function speeds({ slow }) {
 }
 
 /** Draws the status into the footer and the count above the card. */
-export function drawStatus(status, task, waiting) {
+export function drawStatus(status, waiting) {
   const at = (id) => document.getElementById(id);
-  at("doing").textContent = sentence(status, task);
+  at("doing").textContent = sentence(status);
   at("status").dataset.state = status.state;
   const bar = at("doing-progress");
   bar.hidden = !(status.state === "embedding" && status.progress);

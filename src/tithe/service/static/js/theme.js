@@ -15,8 +15,14 @@
 
   if (chosen()) root.dataset.theme = chosen();
   system.addEventListener("change", tell);
+  /** On a phone the strip of pages is wider than the screen: the page that one is on is scrolled into view. */
+  const show = (strip, here) => {
+    if (here) strip.scrollLeft += here.getBoundingClientRect().left - strip.getBoundingClientRect().left - (strip.clientWidth - here.offsetWidth) / 2;
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     tell();
+    show(document.querySelector(".pages"), document.querySelector(".pages [aria-current]"));
     document.getElementById("theme")?.addEventListener("click", () => {
       root.dataset.theme = isDark() ? "light" : "dark";
       try {
