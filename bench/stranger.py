@@ -85,6 +85,7 @@ def label(link: str, truth: dict[str, str], steps: Steps) -> float:
         for number in range(LABELS):
             while answered() <= number:
                 expect(shown).to_be_visible(timeout=60_000)  # hidden while the next question is being made
+                expect(shown).not_to_be_empty(timeout=60_000)  # as it is until there is a first one
                 page.keyboard.press(keys[truth[shown.inner_text().strip()]])
                 for _ in range(60):
                     if answered() > number:
@@ -92,6 +93,7 @@ def label(link: str, truth: dict[str, str], steps: Steps) -> float:
                     page.wait_for_timeout(50)
             if not number:
                 first = steps.done("the first label is saved")
+        expect(page.locator("#doing")).to_contain_text("Model of", timeout=60_000)  # what the export will ask
         browser.close()
     return first
 
@@ -106,13 +108,15 @@ def main() -> None:
         steps.run(f"git clone -q {ROOT} tithe")
         steps.run("make -C tithe install")
         process, link = steps.start(f"tithe/.venv/bin/tithe label messages.txt --labels {names}")
-        steps.done("the page is there")
-        first = label(link, truth, steps)
-        steps.done(f"{LABELS} labels")
-        steps.run("tithe/.venv/bin/tithe export messages-labels --with-predictions --out labelled.csv")
-        whole = steps.done(f"{sum(1 for _ in (Path(folder) / 'labelled.csv').open()) - 1} rows, all labelled")
-        process.terminate()
-        process.wait()
+        try:
+            steps.done("the page is there")
+            first = label(link, truth, steps)
+            steps.done(f"{LABELS} labels")
+            steps.run("tithe/.venv/bin/tithe export messages-labels --with-predictions --out labelled.csv")
+            whole = steps.done(f"{sum(1 for _ in (Path(folder) / 'labelled.csv').open()) - 1} rows, all labelled")
+        finally:
+            process.terminate()
+            process.wait()
     print(f"{steps.count} commands; {first:.0f} s to the first label, {whole - first:.0f} s from there to the file")
 
 

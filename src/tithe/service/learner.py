@@ -119,7 +119,7 @@ class Learner:
             if known is not None and version in (None, known[0]):
                 return known[1]
         if version is None:
-            raise ConfigError("there is no model yet; label items of two different labels first")
+            raise ConfigError("there is no model yet; it comes some seconds after answers with two different labels")
         if self.versions.model(version).is_dir():
             model = load_model(self.versions.model(version), store=self.workshop.store)
         else:
