@@ -199,7 +199,7 @@ class Finetune:
             "lora": self.lora,
             "head": self._head(task),
             "forms": sees_forms(task, start),
-            **self.unheld(examples, held),
+            **self.unheld(train, held),
         }
 
         def model(problem: Problem, order: Order, course: Course, items: Items) -> FinetuneModel:
@@ -246,17 +246,15 @@ class Finetune:
         judge = np.sort(order[~np.isin(order, list(first.values()))][:held])
         return _part(examples, np.setdiff1d(order, judge)), _part(examples, judge) if len(judge) else None
 
-    def unheld(self, examples: Examples, held: Examples | None) -> dict[str, str]:
-        """Why `split` held nothing out, as a fact of the model; nothing where it did."""
+    def unheld(self, train: Examples, held: Examples | None) -> dict[str, str]:
+        """Why `split`, which gave these two, held nothing out, as a fact of the model; nothing where it did."""
         if held is not None:
             return {}
-        if examples.weights is not None:
-            examples = _part(examples, np.flatnonzero(np.asarray(examples.weights)))
         if not self.validation:
             return {"unheld": "validation is 0"}
-        if len(examples) < FEWEST_HELD:
+        if len(train) < FEWEST_HELD:
             return {"unheld": f"there are fewer than {FEWEST_HELD} labels"}
-        few = not round(len(examples) * self.validation)
+        few = not round(len(train) * self.validation)
         return {"unheld": "validation is too small a share" if few else "no label has a second item"}
 
     def course(self, count: int, held: int = 0) -> Course:

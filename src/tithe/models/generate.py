@@ -121,7 +121,7 @@ class Generate:
         facts: dict[str, Any] = {
             "template": self.template, "separator": self.separator, "lora": self.lora, "beams": self.beams,
             "most": self.most, "precision": self.precision, "labelled": len(examples),
-            **tuner.unheld(examples, held),
+            **tuner.unheld(train, held),
         }  # fmt: skip
         language, device = language_of(start, self.most), device_of(self.device)
         if self.lora:

@@ -140,7 +140,7 @@ class SetFit:
         facts = {
             "trainer": "setfit", "head": kind, "labelled": len(examples), "members": self.members,
             "frozen": problem.frozen, "lora": self.lora, "steps": trained.steps, "dropout": problem.dropout,
-            "seed": problem.seed, "precision": self.precision, **tuner.unheld(examples, held),
+            "seed": problem.seed, "precision": self.precision, **tuner.unheld(train, held),
         }  # fmt: skip
         model = FinetuneModel.of(task, start, trained, problem.held, facts=facts, device=self.device)
         if targets.ndim == 1 or problem.held is not None:

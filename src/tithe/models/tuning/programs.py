@@ -347,7 +347,7 @@ def outputs(module: Tuned, feed: Feed, precision: str = "auto", *, member: int |
             states.append(embedded.float())
             which.append(batch.which)
             at += size
-        if member is not None:
-            module.dropout.moment.masks.forget()  # type: ignore[union-attr, operator]  # models that answer are kept
+        if member is not None:  # models that answer are kept, and would keep their masks too
+            module.dropout.moment.masks.forget()  # type: ignore[union-attr, operator]  # only hashed dropout has members
     back = torch.argsort(torch.cat(which))
     return torch.cat(logits)[back].clone(), torch.cat(states)[back].clone()
