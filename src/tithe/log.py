@@ -79,6 +79,7 @@ class Answered:
     """One annotator's answer to one item. `label` is None for skip and reject; `seconds` is the lead time.
 
     `replaces` and `proposal` are positions: of the answer that this one corrects, and of the `Asked` that it answers.
+    With `restores` it is the answer at that position standing again, since the one that replaced it was taken back.
     Raises LabelError for the action "label" without a label: what cannot be folded is never in a log.
     """
 
@@ -91,6 +92,7 @@ class Answered:
     flagged: bool = False
     comment: str = ""
     proposal: int | None = None
+    restores: int | None = None
 
     def __post_init__(self) -> None:
         if self.action == "label" and self.label is None:

@@ -162,6 +162,22 @@ def press(page: Any, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+PRESS = """keys => keys.map(key => {
+  const item = document.getElementById('answers').hidden ? null : document.getElementById('question').dataset.item;
+  const again = document.querySelectorAll('#recent li button');
+  if (key.startsWith('again')) {
+    const button = again[Number(key.slice(5)) % again.length];
+    button?.click();
+  } else {
+    const said = {key: key.replace('Ctrl+', ''), ctrlKey: key.startsWith('Ctrl+'), bubbles: true};
+    document.body.dispatchEvent(new KeyboardEvent('keydown', said));
+  }
+  return item;
+})"""
+"""Presses keys in one turn of the page, faster than any hand; the items that were shown at each. `again3` opens the
+fourth of the recent answers."""
+
+
 def answer(page: Any, *keys: str) -> str:
     """Answers the shown item by these keys; its text. Returns when another item is shown."""
     before = text_of(page)

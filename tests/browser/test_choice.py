@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import Make, Open
-from tests.browser.desk import Desk, answer, heard, press, saved, shows, text_of
+from tests.browser.desk import PRESS, Desk, answer, heard, press, saved, shows, text_of
 
 pytestmark = pytest.mark.system
 
@@ -72,6 +72,32 @@ def test_undo_and_redo_go_across_items(plants: Desk, opened: Open) -> None:
     saved(page)
     now = {one["text"]: one["label"] for one in plants.answers() if one["annotation"] not in before}
     assert now == {one: "fruit", two: "stone"}
+
+
+def test_an_answer_right_after_an_undo_replaces_what_was_undone(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    before = {one["annotation"] for one in plants.answers()}
+    text = answer(page, "1")
+    saved(page)
+    for keys in (["Ctrl+z", "3"], ["Ctrl+z", "Ctrl+y"]):
+        page.evaluate(PRESS, keys)  # all in one turn of the page
+        saved(page)
+        now = [(one["text"], one["label"]) for one in plants.answers() if one["annotation"] not in before]
+        assert now == [(text, "stone")]
+
+
+def test_undo_goes_back_over_a_corrected_answer_to_none(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    before = {one["annotation"] for one in plants.answers()}
+    text = answer(page, "1")
+    newest_of(page, text).click()
+    shows(page, text)
+    answer(page, "2")
+    for label in ("tree", "fruit", None):
+        saved(page)
+        now = [(one["text"], one["label"]) for one in plants.answers() if one["annotation"] not in before]
+        assert now == ([(text, label)] if label else [])
+        press(page, "Control+z")
 
 
 def test_enter_accepts_a_suggestion_and_none_is_shown_before_the_choice_but_that(plants: Desk, opened: Open) -> None:

@@ -102,6 +102,34 @@ def test_an_undo_while_the_answer_is_about_to_be_sent_takes_it_back(plants: Desk
     assert len(plants.answers()) == count
 
 
+FULL = """() => {
+  const real = IDBObjectStore.prototype.add;
+  let left = 2;
+  IDBObjectStore.prototype.add = function (...given) {
+    const request = real.apply(this, given);
+    if (left-- > 0) this.transaction.abort();
+    return request;
+  };
+}"""
+"""The browser's disk takes nothing two times."""
+
+
+def test_what_the_browser_cannot_keep_is_said_and_kept_when_it_can(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    reserved(page, answered=0)
+    count = len(plants.answers())
+    page.evaluate(FULL)
+    given = [text_of(page)]
+    press(page, "1")
+    page.get_by_text("This browser cannot keep what you answer").wait_for()
+    given.append(text_of(page))
+    press(page, "2")
+    saved(page)
+    assert [(one["text"], one["label"]) for one in plants.answers()[:2]] == [(given[1], "tree"), (given[0], "fruit")]
+    assert len(plants.answers()) == count + 2
+    page.get_by_role("alert").wait_for(state="hidden")
+
+
 def test_a_page_without_an_item_asks_again_by_itself(plants: Desk, opened: Open) -> None:
     page = opened(plants, offline=True)
     page.route("**/events", lambda route: route.abort())  # no news of the background makes it look

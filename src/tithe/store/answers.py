@@ -29,6 +29,9 @@ _KNOWN = sa.select(keys.c.body, keys.c.position).where(
     keys.c.key == sa.bindparam("key"),
 )
 _KEEP_KEY = sa.insert(keys)
+_STANDS = sa.select(standing.c.position).where(
+    *(standing.c[name] == sa.bindparam(name) for name in ("project", "item", "annotator"))
+)
 
 
 class Annotation(NamedTuple):
@@ -39,6 +42,11 @@ class Annotation(NamedTuple):
     answer: Answered
     text: str
     stands: bool
+
+
+class _Said(NamedTuple):
+    position: int
+    answer: Answered
 
 
 class Answers:
@@ -52,7 +60,8 @@ class Answers:
     def submit(self, answer: Answered, key: str | None = None) -> int:
         """Keeps an answer; its position is the annotation's number. An answer without a lease is kept as well.
 
-        With a `key` sent before by this annotator, the number of then comes back and nothing is added.
+        What it replaces is what stands of this annotator when it comes, whatever it says itself. With a `key` sent
+        before by this annotator, the number of then comes back and nothing is added.
 
         Raises:
             ConflictError: the key came with another answer.
@@ -60,11 +69,16 @@ class Answers:
         """
         with self._database.writing() as connection:
             here = locked(connection, self._key)
-            return self._known(connection, answer, key) or self._record(connection, here, answer, key, answer)
+            known = self._known(connection, answer, key)
+            if known is not None:
+                return known
+            kept = replace(answer, replaces=self._stands(connection, answer.item, answer.annotator), restores=None)
+            return self._record(connection, here, kept, key, answer)
 
     def undo(self, annotation: int, annotator: str, key: str | None = None) -> int:
         """Takes back an answer that stands, by an event: the one before it stands again, if it replaced one.
 
+        An answer that stands again is still the same answer, under its own number and that of the event.
         Raises ConflictError where the annotation is not this annotator's, or stands no more.
         """
         with self._database.writing() as connection:
@@ -73,16 +87,19 @@ class Answers:
             known = self._known(connection, asked, key)
             if known is not None:
                 return known
-            last = self._answer(connection, annotation)
-            if last is None or last.annotator != annotator or self._stands(connection, last) != annotation:
+            meant = self._said(connection, annotation)
+            stands = meant and self._stands(connection, meant.answer.item, annotator)
+            there = self._said(connection, stands) if stands else None
+            if meant is None or there is None or meant.position != there.position:
                 raise ConflictError(
                     f"annotation {annotation} is none that {annotator!r} can take back; read the history"
                 )
-            before = None if last.replaces is None else self._answer(connection, last.replaces)
-            back: Answered | Withdrawn = Withdrawn(last.item, annotator, annotation)
-            if before is not None and (before.item, before.annotator) == (last.item, annotator):
+            item, before = meant.answer.item, self._said(connection, meant.answer.replaces)
+            back: Answered | Withdrawn = Withdrawn(item, annotator, stands or 0)
+            if before is not None and (before.answer.item, before.answer.annotator) == (item, annotator):
                 names = self._names.now(connection)  # a name given up may mean another label by now
-                back = replace(before, label=names.of(before.label, last.replaces or 0), replaces=annotation)
+                label = names.of(before.answer.label, before.position)
+                back = replace(before.answer, label=label, replaces=stands, restores=before.position)
             return self._record(connection, here, back, key, asked)
 
     def each(self, after: int = 0, *, standing_only: bool = False) -> Iterator[Annotation]:
@@ -143,16 +160,16 @@ class Answers:
             raise ConflictError(f"the idempotency key {key!r} came with another body before; make a new key")
         return int(row.position)
 
-    def _answer(self, connection: Connection, position: int) -> Answered | None:
+    def _said(self, connection: Connection, position: int | None) -> _Said | None:
+        """The answer that stands for this position: where it restores an older one, that one."""
         row = connection.execute(sa.select(events).filter_by(project=self._key, position=position)).first()
-        if row is None or row.kind != "answered":
+        answer = None if row is None else decode(EventRow(row.kind, row.item, row.annotator, row.payload))
+        if position is None or not isinstance(answer, Answered):
             return None
-        answer = decode(EventRow(row.kind, row.item, row.annotator, row.payload))
-        return answer if isinstance(answer, Answered) else None
+        return _Said(position, answer) if answer.restores is None else self._said(connection, answer.restores)
 
-    def _stands(self, connection: Connection, answer: Answered) -> int | None:
-        own = {"project": self._key, "item": answer.item, "annotator": answer.annotator}
-        return connection.scalar(sa.select(standing.c.position).filter_by(**own))
+    def _stands(self, connection: Connection, item: str, annotator: str) -> int | None:
+        return connection.scalar(_STANDS, {"project": self._key, "item": item, "annotator": annotator})
 
 
 def _body(asked: Event) -> str:

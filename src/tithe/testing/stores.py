@@ -282,9 +282,32 @@ def _undo(make: Callable[[], Project]) -> None:
     third = project.submit(Answered("b", "x", "ann"))
     project.undo(third, "ann")
     expect(project.snapshot().labels == {"a": "x"}, "no label of b", project.snapshot().labels)
+    _refused(ConflictError, lambda: project.undo(third, "ann"), "an answer that was taken back")
     expect([one.item for one in project.take("ann", ["b"], 1, seconds=9)] == ["b"], "b free again", project.held())
     history = [one.position for one in project.recorded(item="a")]
     expect(history == [first, second, back], "three events of a in its history", history)
+
+
+def _undo_step_by_step(make: Callable[[], Project]) -> None:
+    project = _filled(make)
+    first = project.submit(Answered("a", "x", "ann"))
+    project.submit(Answered("a", "y", "bob"))
+    second = project.submit(Answered("a", "y", "ann", replaces=77))
+    third = project.submit(Answered("a", "x", "ann", flagged=True))
+    said = [one.answer.replaces for one in project.annotations()]
+    expect(said == [None, None, first, second], "what each replaced of the same annotator", said)
+    for number, left in ((third, "y"), (second, "x"), (first, None)):
+        again = project.undo(number, "ann")
+        mine = [one for one in project.annotations(standing_only=True) if one.answer.annotator == "ann"]
+        expect([one.answer.label for one in mine] == [left] * len(mine), f"{left} after undo of {number}", mine)
+        expect([one.position for one in mine] == [again] * bool(left), "standing by the last event", mine)
+    _refused(ConflictError, lambda: project.undo(first, "ann"), "an answer that was taken back")
+    first = project.submit(Answered("a", "x", "ann"))
+    second = project.submit(Answered("a", "y", "ann"))
+    again = project.undo(second, "ann")
+    project.undo(again, "ann")  # the first answer, by the number under which it stands now
+    left_by = [one.answer.annotator for one in project.annotations(standing_only=True)]
+    expect(left_by == ["bob"], "only bob's answer", left_by)
 
 
 def _out(make: Callable[[], Project]) -> None:
@@ -375,6 +398,7 @@ PROJECT_CHECKS: Mapping[str, Callable[[Callable[[], Project]], None]] = {
     "lets leases lapse and keeps late answers": _lapse,
     "answers once for each key": _once,
     "takes answers back by a further event": _undo,
+    "takes one answer back after the other": _undo_step_by_step,
     "gives all annotations and settings out": _out,
     "gives labels out as they are called now": _renames,
     "serves threads without showing an item twice": _together,

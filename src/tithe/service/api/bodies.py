@@ -92,7 +92,9 @@ class AnnotationIn(_In):
     label: LabelJson | None = Field(None, description="What it is; null for skip and reject.")
     flagged: bool = False
     comment: str = Field("", max_length=10_000)
-    replaces: int | None = Field(None, ge=1, description="The annotation that this one corrects.")
+    replaces: int | None = Field(
+        None, ge=1, description="The annotation that this one corrects; kept is the one that stands when it comes."
+    )
     proposal: int | None = Field(None, ge=1, description="The `proposal` that the item came with.")
     lead_s: float = Field(0.0, ge=0, le=1e7, allow_inf_nan=False, description="Seconds that it took.")
 

@@ -97,8 +97,8 @@ export class Answering {
   answer(action, label = null) {
     const { item } = this;
     if (item === null) return false;
-    const body = { item: item.id, action, label, flagged: this.flagged, comment: this.comment, replaces: item.replaces ?? null, proposal: item.proposal ?? null, lead_s: this.clock.seconds };
-    const entry = { kind: "answer", key: newKey(), body, replaces: item.replacesKey ?? null };
+    const body = { item: item.id, action, label, flagged: this.flagged, comment: this.comment, proposal: item.proposal ?? null, lead_s: this.clock.seconds };
+    const entry = { kind: "answer", key: newKey(), body, corrects: item.stands ?? false };
     this.outbox.add(entry);
     this.trail.did({ item, entries: [entry] });
     this.last = { item, action, label };
@@ -110,7 +110,7 @@ export class Answering {
 
   /** The same answer to several other items: one step, taken back by one undo. */
   answerAlike(items, { action, label }) {
-    const entries = items.map((one) => ({ kind: "answer", key: newKey(), body: { item: one.id, action, label, flagged: false, comment: "", replaces: null, proposal: null, lead_s: 0 } }));
+    const entries = items.map((one) => ({ kind: "answer", key: newKey(), body: { item: one.id, action, label, flagged: false, comment: "", proposal: null, lead_s: 0 } }));
     for (const entry of entries) {
       this.outbox.add(entry);
       this.queue.drop(entry.body.item);

@@ -95,7 +95,7 @@ function showComment(open) {
 async function reopen(id, before) {
   try {
     const item = await queue.fetch(id);
-    if (before) Object.assign(item, { answer: answerOf(before), stands: true, replaces: before.annotation ?? null, replacesKey: before.key ?? null });
+    if (before) Object.assign(item, { answer: answerOf(before), stands: true });
     desk.showFirst(item);
     scrollTo({ top: 0 });
   } catch (error) {
@@ -172,7 +172,7 @@ function wire() {
 }
 
 /** Labels on their way that the server has not counted yet. */
-const fresh = () => outbox.waiting.filter((one) => one.kind === "answer" && one.body.action === "label" && !one.body.replaces && !one.replaces && !one.refused).length;
+const fresh = () => outbox.waiting.filter((one) => one.kind === "answer" && one.body.action === "label" && !one.corrects && !one.refused).length;
 
 function told(now) {
   const newModel = status !== null && now.model?.version !== status.model?.version;

@@ -4,7 +4,7 @@
 import { api, project, Problem } from "./api.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15000];
-const KEPT = 500; // numbers of sent answers that are remembered, for undo and replacement
+const KEPT = 500; // numbers of sent answers that are remembered, for undo
 
 /** A name that no other entry has; crypto.randomUUID is missing on plain http. */
 export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
@@ -13,6 +13,13 @@ const promised = (request) =>
   new Promise((done, failed) => {
     request.onsuccess = () => done(request.result);
     request.onerror = () => failed(request.error);
+  });
+
+/** When all of a transaction is on the disk; its error where none of it is. */
+const committed = (change) =>
+  new Promise((done, failed) => {
+    change.oncomplete = () => done();
+    change.onabort = () => failed(change.error);
   });
 
 const open = () =>
@@ -28,7 +35,8 @@ const open = () =>
 
 /**
  * Fires "change" when `waiting`, `state` or `trouble` do. `state` is one of "saved", "saving", "waiting" (no network),
- * "login" (the server does not know this browser any more) and "refused" (it will never take one of them).
+ * "login" (the server does not know this browser any more), "refused" (it will never take one of them) and "stuck" (the
+ * browser's disk takes nothing: what was answered lives in this page alone).
  */
 export class Outbox extends EventTarget {
   constructor() {
@@ -73,18 +81,37 @@ export class Outbox extends EventTarget {
     return this.waiting.filter((one) => one.refused);
   }
 
-  /** Keeps an entry, and sends it when its turn comes: {kind: "answer", key, body, replaces?} or {kind: "undo", key, of}. */
+  /** Keeps an entry, and sends it when its turn comes: {kind: "answer", key, body} or {kind: "undo", key, of}. */
   add(entry) {
+    const whole = this.expect(entry);
+    return this.inTurn(() => this.store(whole));
+  }
+
+  expect(entry) {
     const whole = { ...entry, project: this.project, at: Date.now(), tried: false };
     this.coming.set(whole.key, whole);
     this.waiting.push(whole);
-    return this.inTurn(async () => {
-      const box = this.db.transaction("waiting", "readwrite", { durability: "strict" }).objectStore("waiting");
-      await promised(box.add(whole));
-      this.coming.delete(whole.key);
-      this.channel.postMessage("added");
-      this.flush();
-    });
+    return whole;
+  }
+
+  /** Puts an entry on the disk, however long the disk refuses it; those behind it wait, so that the order holds. */
+  async store(whole) {
+    for (let tries = 0; ; tries++) {
+      try {
+        const change = this.db.transaction("waiting", "readwrite", { durability: "strict" });
+        change.objectStore("waiting").add(whole);
+        await committed(change);
+        break;
+      } catch (error) {
+        this.trouble = error?.message ?? "no reason given";
+        this.say("stuck");
+        await new Promise((done) => setTimeout(done, WAITS_MS[Math.min(tries, WAITS_MS.length - 1)]));
+      }
+    }
+    if (this.state === "stuck") this.state = "saving";
+    this.coming.delete(whole.key);
+    this.channel.postMessage("added");
+    this.flush();
   }
 
   /** Takes back an answer: out of the box if it never left it, otherwise by an undo that follows it. */
@@ -93,7 +120,7 @@ export class Outbox extends EventTarget {
       const box = this.db.transaction("waiting", "readwrite").objectStore("waiting");
       const found = (await promised(box.getAll())).find((one) => one.key === key);
       if (!found || (found.tried && !found.refused)) {
-        this.add({ kind: "undo", key: newKey(), of: key });
+        await this.store(this.expect({ kind: "undo", key: newKey(), of: key })); // in this turn: what is answered next follows it
         return;
       }
       await promised(box.delete(found.n));
@@ -180,8 +207,7 @@ export class Outbox extends EventTarget {
       if (of === null) return null; // what it would take back was refused, or is long gone
       return (await api("POST", project(`/annotations/${of}/undo`), undefined, { key: entry.key })).annotation;
     }
-    const replaces = entry.replaces ? await this.number(entry.replaces) : (entry.body.replaces ?? null);
-    return (await api("POST", project("/annotations"), { ...entry.body, replaces }, { key: entry.key })).annotation;
+    return (await api("POST", project("/annotations"), entry.body, { key: entry.key })).annotation;
   }
 
   /** Changes an entry that is in the box; false where it was taken out meanwhile, and stays out. */
@@ -205,7 +231,7 @@ export class Outbox extends EventTarget {
 
   say(state) {
     const left = this.waiting.filter((one) => !one.refused).length + this.changing;
-    if (state) this.state = state;
+    if (state && this.state !== "stuck") this.state = state;
     if (!left) this.state = "saved";
     if (this.state === "saved" && left) this.state = "saving";
     if (!left && this.refused.length) this.state = "refused";

@@ -58,6 +58,7 @@ const MARKS = {
   saved: ["good", () => "Saved"],
   saving: ["", (n) => (n > 1 ? `Saving ${n}…` : "Saving…")],
   waiting: ["warn", (n) => `${n} not saved yet`],
+  stuck: ["bad", (n) => `${n} not saved yet`],
   login: ["bad", (n) => `${n} not saved yet`],
   refused: ["bad", (_, refused) => `${refused} refused`],
 };
@@ -72,6 +73,7 @@ export function drawSaved(outbox, mark, notice) {
     waiting: `The server does not answer${outbox.trouble ? ` (${outbox.trouble})` : ""}. Go on: answers are kept in this browser and sent when it is back. Is tithe label still running?`,
     login:
       "The server does not know this browser any more; it was started anew. Open the link that tithe label printed, in this browser, and come back: your answers are kept here and sent then.",
+    stuck: `This browser cannot keep what you answer (${outbox.trouble}). Leave this page open and free some disk space: it tries again by itself.`,
     refused: `The server refuses ${refused === 1 ? "an answer" : `${refused} answers`}: ${outbox.refused[0]?.refused ?? ""}`,
   }[outbox.state];
   const changed = notice.dataset.state !== outbox.state;
