@@ -86,6 +86,24 @@ def test_an_answer_right_after_an_undo_replaces_what_was_undone(plants: Desk, op
         assert now == [(text, "stone")]
 
 
+def test_what_was_undone_or_opened_again_is_not_called_lost(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    text = answer(page, "1")
+    saved(page)
+    press(page, "Control+z")
+    for ways in ("undone", "opened again"):
+        shows(page, text)
+        saved(page)
+        with page.expect_response("**/leases"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # leases are renewed
+        page.wait_for_timeout(200)  # nothing to wait for: nothing is to come
+        assert page.locator("#said").is_hidden(), ways
+        if ways == "undone":
+            answer(page, "1")
+            saved(page)
+            newest_of(page, text).click()
+
+
 def test_undo_goes_back_over_a_corrected_answer_to_none(plants: Desk, opened: Open) -> None:
     page = opened(plants)
     before = {one["annotation"] for one in plants.answers()}

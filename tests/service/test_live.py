@@ -297,6 +297,16 @@ def test_undo_brings_the_item_back(still: Served) -> None:
     assert still.live.next("me", item=item)["items"][0]["id"] == item
 
 
+def test_a_lease_comes_back_while_the_item_is_free(still: Served) -> None:
+    item = still.live.next("me")["items"][0]["id"]
+    still.live.undo(still.live.submit(Answered(item, "sea")), "me")
+    assert [one["item"] for one in still.live.renew("me", [item, "nowhere"])] == [item], "taken again after the undo"
+    assert still.live.next("you")["items"][0]["id"] != item
+    still.live.release("me")
+    assert still.live.next("you", item=item)["items"]
+    assert still.live.renew("me", [item]) == [], "somebody else has it now"
+
+
 def test_items_are_found_by_text_label_state_and_confidence(learned: Learned) -> None:
     served = learned.served
     boats = served.live.items(Query(text="BOAT"), limit=200)

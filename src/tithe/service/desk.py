@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -92,12 +92,15 @@ class Desk:
 
     def row(self, items: Items, id: str) -> int:
         """The row of an item. Raises UnknownItemError where there is none with this id."""
-        if self._rows is None or self._rows[0] is not items:
-            self._rows = (items, {one: row for row, one in enumerate(items.ids)})
         try:
-            return self._rows[1][id]
+            return self._rows_of(items)[id]
         except KeyError:
             raise UnknownItemError(f"no item has the id {id!r} in this project; ask for the next items again") from None
+
+    def _rows_of(self, items: Items) -> Mapping[str, int]:
+        if self._rows is None or self._rows[0] is not items:
+            self._rows = (items, {one: row for row, one in enumerate(items.ids)})
+        return self._rows[1]
 
     # --- items out
 
@@ -297,8 +300,14 @@ class Desk:
         return number
 
     def renew(self, annotator: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The leases on these items that still hold, made longer."""
+        """The leases on these items made longer; one that was over, or ended by an answer that was taken back since,
+        is taken again unless others work on the item by now. Left out is what cannot be held any more.
+        """
         found = self.project.renew(annotator, ids, seconds=LEASE_S)
+        ours, known = {one.item for one in found}, self._rows_of(self.snapshot().items)
+        gone = [one for one in ids if one not in ours and one in known]
+        if gone:
+            found += self.project.take(annotator, gone, len(gone), seconds=LEASE_S, slots=self.settings.slots)
         return [{"item": one.item, "until": one.until} for one in found]
 
     def release(self, annotator: str, ids: Sequence[str] | None = None) -> None:

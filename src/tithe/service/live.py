@@ -139,7 +139,7 @@ class Live:
         return number
 
     def renew(self, annotator: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The leases that still hold, made longer."""
+        """The leases that still hold, made longer, or taken again where nobody else has the item."""
         return self.desk.renew(annotator, ids)
 
     def release(self, annotator: str, ids: Sequence[str] | None = None) -> None:

@@ -83,7 +83,7 @@ def history(live: Here, who: Who, limit: Annotated[int, Query(ge=1, le=1_000)] =
 
 @router.post("/leases", summary="Keep items for longer", response_model=list[LeaseOut])
 def renew(live: Here, who: Who, body: LeasesIn) -> Any:
-    """Those of them that are still yours."""
+    """Those of them that are still yours, or yours again: a lease that is over comes back while the item is free."""
     return live.renew(who, body.items)
 
 

@@ -33,6 +33,7 @@ export class Queue extends EventTarget {
     this.filling = null; // the fetch that is under way
     setInterval(() => this.renew(), RENEW_MS);
     document.addEventListener("visibilitychange", () => document.hidden || this.renew());
+    outbox.addEventListener("sent", (event) => event.detail.entry.kind === "undo" && this.renew()); // its answer ended the lease
     addEventListener("pagehide", () => this.leave());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
   }
@@ -141,6 +142,7 @@ export class Queue extends EventTarget {
     if (kept === null) return; // no network: the answers are kept all the same
     const ours = new Set(kept.map((one) => one.item));
     for (const id of items.filter((one) => !ours.has(one))) {
+      if (this.shown?.id === id && this.shown.stands) continue; // an answer of one's own needs no lease to be corrected
       if (this.shown?.id === id) this.dispatchEvent(new CustomEvent("lost", { detail: this.shown }));
       else if (this.held.has(id) && !this.reserve.some((one) => one.id === id && one.seconds !== undefined)) this.lose(id);
     }
