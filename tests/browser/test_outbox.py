@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import Open
-from tests.browser.desk import TOKEN, Desk, answer, press, reserved, saved, shows, text_of, until
+from tests.browser.desk import TOKEN, Desk, answer, heard, press, reserved, saved, shows, text_of, until
 
 pytestmark = pytest.mark.system
 
@@ -41,6 +41,26 @@ def test_the_page_does_not_say_saved_before_it_has_looked(plants: Desk, opened: 
     page.reload()
     page.wait_for_timeout(500)
     assert page.locator("#saved").text_content() != "Saved"
+
+
+def test_a_browser_that_keeps_nothing_is_told_what_to_do(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    page.add_init_script("indexedDB.open = () => { throw new DOMException('denied', 'SecurityError'); }")
+    page.reload()
+    page.locator("#said", has_text="This browser lets no page keep data").wait_for()
+    assert page.locator("choice-field").is_hidden()
+
+
+def test_nothing_empty_stands_there_before_the_first_item(plants: Desk, opened: Open) -> None:
+    page, held = opened(plants), list[Any]()
+    page.route("**/next?*", lambda route: held.append(route))
+    page.reload()
+    heard(page, lambda: held)
+    assert page.get_by_text("The next item is on its way…").is_visible()
+    assert page.locator("choice-field").is_hidden()
+    page.unroute("**/next?*")  # what it held goes on
+    page.locator("choice-field .text").wait_for()
+    assert page.get_by_text("The next item is on its way…").is_hidden()
 
 
 def test_an_answer_whose_reply_was_lost_counts_once(plants: Desk, opened: Open) -> None:

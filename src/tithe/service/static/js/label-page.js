@@ -46,6 +46,7 @@ function draw() {
   at("question").classList.toggle("bare", none);
   at("answers").hidden = none;
   at("empty").hidden = !none || (queue.filling !== null && !queue.trouble && !queue.reason);
+  at("coming").hidden = !none || !at("empty").hidden;
   if (none) {
     at("empty").querySelector("p").textContent = queue.trouble ? cause(queue.trouble) : `${capital(queue.reason ?? "the next item is on its way")}.`;
     at("about").hidden = true;
@@ -187,7 +188,8 @@ function told(now) {
 }
 
 async function start() {
-  at("place").replaceWith(field);
+  at("coming").after(field);
+  field.hidden = true; // until there is something to show
   field.setUp({ labels: info.labels, keys, settings: info.settings });
   drawKeys();
   wire();
@@ -195,6 +197,7 @@ async function start() {
   try {
     await outbox.start();
   } catch {
+    at("coming").hidden = true;
     tell("This browser lets no page keep data (IndexedDB is shut off), so answers would not survive a lost network. Allow it for this address and load the page again.", true);
     return;
   }
