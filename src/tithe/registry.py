@@ -203,6 +203,9 @@ def made(factory: Any, spec: str, noun: str, **given: Any) -> Any:
     if not any(one.kind is Parameter.VAR_KEYWORD for one in takes.parameters.values()):
         for key in settings.keys() - known.keys():
             raise ConfigError(f"the {noun} {name!r} has no setting {key!r}; {near(key, known)}")
+    for key in settings.keys() & takes.parameters.keys() if not first else ():
+        if takes.parameters[key].kind is Parameter.POSITIONAL_ONLY:
+            raise ConfigError(f"{name!r} takes its {key} first and without a name: {name}({settings[key]})")
     try:
         takes.bind(*first, **given, **settings)
     except TypeError as error:

@@ -75,6 +75,10 @@ def test_one_that_only_guesses_gets_probabilities_too() -> None:
     [
         ("sklearn(LogisticRegresion)", "no classifier 'LogisticRegresion'; did you mean .*'LogisticRegression'"),
         ("sklearn(Ridge)", "no classifier 'Ridge'"),
+        (
+            "sklearn(estimator=LinearSVC)",
+            r"takes its estimator first and without a name: sklearn\(LinearSVC\)",
+        ),
         ("sklearn(sklearn.svm.LinearSVX)", "no 'sklearn.svm.LinearSVX'; write a path such as sklearn.svm.LinearSVC"),
         ("sklearn(sklearn.nowhere.X)", "no 'sklearn.nowhere.X'"),
         ("sklearn(os.system)", "no classifier 'os.system'"),
