@@ -163,19 +163,21 @@ def press(page: Any, *keys: str) -> None:
 
 
 PRESS = """keys => keys.map(key => {
-  const item = document.getElementById('answers').hidden ? null : document.getElementById('question').dataset.item;
-  const again = document.querySelectorAll('#recent li button');
+  const answers = document.getElementById('answers');
+  const shown = () => answers.hidden ? null : document.getElementById('question').dataset.item;
+  const value = document.querySelector('choice-field, multilabel-field, span-field').value;
+  const [before, again] = [shown(), document.querySelectorAll('#recent li button')];
   if (key.startsWith('again')) {
-    const button = again[Number(key.slice(5)) % again.length];
-    button?.click();
+    again[Number(key.slice(5)) % again.length]?.click();
   } else {
     const said = {key: key.replace('Ctrl+', ''), ctrlKey: key.startsWith('Ctrl+'), bubbles: true};
-    document.body.dispatchEvent(new KeyboardEvent('keydown', said));
+    document.activeElement.dispatchEvent(new KeyboardEvent('keydown', said));
   }
-  return item;
+  return {key, before, value: structuredClone(value), after: shown()};
 })"""
-"""Presses keys in one turn of the page, faster than any hand; the items that were shown at each. `again3` opens the
-fourth of the recent answers."""
+"""Presses keys in one turn of the page, faster than any hand; what was shown before and after each, and how it was
+marked. `again3` opens the fourth of the recent answers.
+"""
 
 
 def answer(page: Any, *keys: str) -> str:
