@@ -147,6 +147,13 @@ def test_on_a_tie_the_earliest_answer_that_still_stands_decides() -> None:
     assert log.snapshot().labels == {"a": "y"}
 
 
+def test_a_person_corrects_a_label_of_the_file_and_takes_that_back() -> None:
+    log = log_of(Answered("a", "x", "file"), Answered("a", "y", "ann"))
+    assert log.snapshot().labels == {"a": "y"}
+    log.append(Answered("a", None, "bob", "skip"), Withdrawn("a", "ann", 4))
+    assert log.snapshot().labels == {"a": "x"}
+
+
 def test_a_skipped_item_is_closed_and_a_later_label_opens_it() -> None:
     log = log_of(Asked(("a",), "margin", 0, 2), Answered("a", None, action="skip"), Answered("a", "x"))
     assert (log.snapshot(at=4).closed, log.snapshot(at=4).pending, log.snapshot(at=4).labels) == ({"a"}, set(), {})

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from tithe.errors import ConfigError, DataError, LabelError
 from tithe.naming import Names, called
-from tithe.types import Items, Label
+from tithe.types import FILE, Items, Label
 
 Action: TypeAlias = Literal["label", "skip", "reject"]
 
@@ -187,8 +187,9 @@ class Snapshot:
     """The log up to `position`, folded.
 
     `labels` has the label of each answered item (with several annotators the most frequent answer, the earliest on a
-    tie); `pending` the items asked and not answered yet; `closed` those that nobody should be asked again (skipped,
-    rejected, drawn for the audit). Labels and answers have the names of now; `renames` has them for those given up.
+    tie; that of the annotator "file" where no person gave one); `pending` the items asked and not answered yet;
+    `closed` those that nobody should be asked again (skipped, rejected, drawn for the audit). Labels and answers have
+    the names of now; `renames` has them for those given up.
 
     `stages` are the ids whose views are ready, in the order in which they became so, for the start `start`; None, where
     the log says nothing of it, stands for all items.
@@ -348,7 +349,9 @@ class _Fold:
     def _count(self, item: str) -> None:
         """Settles the label of an item by the answers that stand."""
         current = self.answers[item]
-        votes = Counter(a.label for a in current.values() if a.action == "label" and a.label is not None)
+        given = {who: a.label for who, a in current.items() if a.action == "label" and a.label is not None}
+        # Who labels an item of the file anew corrects it: one vote against one would leave it as it was.
+        votes = Counter(label for who, label in given.items() if who != FILE or len(given) == 1)
         if votes:
             self.labels[item] = votes.most_common(1)[0][0]
             if item not in self.audit.now:

@@ -39,6 +39,9 @@ class Span(NamedTuple):
 
 Label: TypeAlias = str | frozenset[str] | tuple[Span, ...]
 
+FILE = "file"
+"""The annotator of labels that stood in a project's file. They count where no person has labelled the item."""
+
 
 def names_in(label: Label) -> frozenset[str]:
     """The names that stand in a label: itself, its members, or those of its spans.

@@ -113,6 +113,15 @@ def test_a_vote_of_three_gives_the_label(tmp_path: Path) -> None:
     assert (rows_of(done.path)[0]["label"], rows_of(done.path)[0]["annotator"]) == ("y", "2")
 
 
+def test_a_person_corrects_a_label_of_the_file(tmp_path: Path) -> None:
+    given = answers(Answered("a", "x", "file"), Answered("a", "y", "me"), Answered("b", "x", "file"))
+    done = export(given, ITEMS, "choice", into=tmp_path / "whole.jsonl", predictions={})
+    whole = [(row["label"], row["annotator"]) for row in rows_of(done.path)[:2]]
+    assert whole == [("y", "me"), ("x", "file")]
+    every = export(given, ITEMS, "choice", into=tmp_path / "every.jsonl").path
+    assert read_items(every).gold == ["y", "x"]
+
+
 def test_what_a_spreadsheet_would_run_is_behind_an_apostrophe_and_comes_back(tmp_path: Path) -> None:
     evil = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "  =1", "\u3000＝1", "\ufeff=1", "'=1", "＠x", "plain"]
     items = Items([f"={at}" for at in range(len(evil))], evil)

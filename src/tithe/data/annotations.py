@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from tithe.data import Format, Table
 from tithe.data.columns import cells, picked
-from tithe.data.ids import first_rows, merged_labels
+from tithe.data.ids import corrected, first_rows, merged_labels
 from tithe.errors import DataError
 from tithe.types import Label
 
@@ -49,6 +49,8 @@ def gathered(
 ) -> Table:
     """A row for each item: the first one with the most frequent label, the earliest such label on a tie.
 
+    The label of the annotator "file" counts where no person gave one.
+
     Args:
         table: rows of answers, all of which stand.
         where: the file, for messages.
@@ -63,7 +65,7 @@ def gathered(
     ids = cells(table, id, where)
     first = first_rows([one or "" for one in ids])
     _refuse_two_texts(table, where, ids, table.columns[text], first)
-    gold = _given(table, gold)
+    gold = corrected(first, _given(table, gold), table.columns["annotator"])
     merged, torn = merged_labels(first, gold)
     heads = [row for at, row in enumerate(first) if at == row]
     chosen = dict(zip(heads, merged, strict=True))

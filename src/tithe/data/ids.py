@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tithe.errors import DataError
-from tithe.types import Label
+from tithe.types import FILE, Label
 
 
 def hashed_ids(texts: Sequence[str]) -> list[str]:
@@ -52,6 +52,20 @@ def first_rows(texts: Sequence[str]) -> list[int]:
     """
     first: dict[str, int] = {}
     return [first.setdefault(text, row) for row, text in enumerate(texts)]
+
+
+def corrected(first: Sequence[int], labels: Sequence[Label | None], annotators: Sequence[object]) -> list[Label | None]:
+    """The labels without those of the annotator "file" where a person labelled the same text.
+
+    >>> corrected([0, 0, 2], ["x", "y", "x"], ["file", "ann", "file"])
+    [None, 'y', 'x']
+    """
+    rows = zip(first, labels, annotators, strict=True)
+    people = {row for row, label, who in rows if label is not None and who != FILE}
+    return [
+        None if who == FILE and row in people else label
+        for row, label, who in zip(first, labels, annotators, strict=True)
+    ]
 
 
 def merged_labels(first: Sequence[int], labels: Sequence[Label | None]) -> tuple[list[Label | None], int]:

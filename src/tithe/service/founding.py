@@ -12,10 +12,7 @@ from tithe.loop.audit import draw_reserve
 from tithe.service.settings import Settings
 from tithe.store import Project, Store
 from tithe.tasks import Task
-from tithe.types import Items
-
-FILE = "file"
-"""The annotator of the labels that stood in the project's file."""
+from tithe.types import FILE, Items
 
 _PART = 10_000
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tithe.data import Format, Table, format_for
 from tithe.data.annotations import COLUMNS, for_people
 from tithe.data.delimited import Delimited
-from tithe.data.ids import first_rows, merged_labels
+from tithe.data.ids import corrected, first_rows, merged_labels
 from tithe.service.words import label_out
 from tithe.store.answers import Annotation
 from tithe.types import Items, Label
@@ -63,9 +63,10 @@ def export(
 
     A row is one annotation, those that were replaced or taken back among them (`standing` is then false), in the order
     in which they came. With `predictions` a row is one item, every item once, in the order of the file: with the label
-    that people gave it (the most frequent of those that stand, the earliest on a tie; `by` is `person`, confidence 1)
-    or else with the model's (`by` is `model`); `by` is None where there is neither. Formats of annotation tools hold
-    answers that stand alone. Cost: about two seconds for 100,000 rows of JSONL.
+    that people gave it (the most frequent of those that stand, the earliest on a tie, that of the annotator "file"
+    where nobody else gave one; `by` is `person`, confidence 1) or else with the model's (`by` is `model`); `by` is None
+    where there is neither. Formats of annotation tools hold answers that stand alone. Cost: about two seconds for
+    100,000 rows of JSONL.
 
     Args:
         annotations: all answers of the project, by position, as `Project.annotations()` gives them.
@@ -129,7 +130,8 @@ def _whole(
     standing = [one for one in annotations if one.stands]
     labelled = [one for one in standing if one.answer.action == "label"]
     first = first_rows([one.answer.item for one in labelled])
-    settled, _ = merged_labels(first, [one.answer.label for one in labelled])
+    given = [one.answer.label for one in labelled]
+    settled, _ = merged_labels(first, corrected(first, given, [one.answer.annotator for one in labelled]))
     labels = dict(zip((labelled[at].answer.item for at, row in enumerate(first) if at == row), settled, strict=True))
     others = {one.answer.item: one for one in reversed(standing)}  # an answer without a label still says something
     givers: dict[str, Annotation] = {}
