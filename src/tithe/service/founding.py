@@ -44,15 +44,14 @@ def found(
 def add(project: Project, items: Items, told: Callable[[int], None] | None = None) -> int:
     """Adds items to a project, with the answers that they bring; how many there are now.
 
-    Some of those without an answer become audit items, as many in proportion as of the first.
+    Some of those without an answer become audit items, as many in proportion as of the first. All of it or nothing: a
+    label that a kill parted from its item would never come again, as the file is refused a second time.
     """
     parts = (items.take(np.arange(at, min(at + _PART, len(items)))) for at in range(0, len(items), _PART))
-    project.add(parts, told)
     gold = items.gold or [None] * len(items)
     given = [Answered(one, label, FILE) for one, label in zip(items.ids, gold, strict=True) if label is not None]
     drawn = _drawn(project, [one for one, label in zip(items.ids, gold, strict=True) if label is None])
-    if given or drawn:
-        project.append(*given, *drawn)
+    project.add(parts, told, then=[*given, *drawn])
     return len(project.snapshot().items)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 
 import numpy as np
 from sqlalchemy.exc import IntegrityError
 
+from tithe.log import Event
 from tithe.store import items as item_rows
 from tithe.store.database import Database
-from tithe.store.kept import locked, write
+from tithe.store.kept import locked, record, write
 from tithe.types import Items
 
 Tell = Callable[[int], None]
@@ -29,10 +30,10 @@ class Importer:
         self._database, self._key = database, project
         self._one = Lock()
 
-    def add(self, parts: Iterable[Items], tell: Tell | None = None) -> int:
-        """Adds all parts as one `Added` event, or nothing; the position after it.
+    def add(self, parts: Iterable[Items], tell: Tell | None = None, then: Sequence[Event] = ()) -> int:
+        """Adds all parts as one `Added` event, with what follows from it, or nothing; the position after them.
 
-        Answers go on meanwhile: they wait for one chunk of rows at the most.
+        Answers go on meanwhile: they wait for one chunk of rows at the most, and at the end for the events `then`.
 
         Raises:
             DataError: an id stands twice, or a text cannot be stored; nothing was added.
@@ -42,13 +43,13 @@ class Importer:
                 locked(connection, self._key)
                 batch = item_rows.begin(connection, self._key)
             try:
-                return self._fill(batch, parts, tell)
+                return self._fill(batch, parts, tell, then)
             except BaseException:  # Ctrl-C too: the rows must go
                 with self._database.writing() as connection:
                     item_rows.drop(connection, self._key, batch)
                 raise
 
-    def _fill(self, batch: int, parts: Iterable[Items], tell: Tell | None) -> int:
+    def _fill(self, batch: int, parts: Iterable[Items], tell: Tell | None, then: Sequence[Event]) -> int:
         done, about = 0, item_rows.About()
         for part in parts:
             about.add(part)
@@ -60,8 +61,8 @@ class Importer:
         with self._database.writing() as connection:
             here = locked(connection, self._key)
             item_rows.insert(connection, self._key, batch, done, Items([], []))  # is it still ours?
-            row = item_rows.publish(connection, self._key, batch, here + 1, about)
-            return write(connection, self._key, here, [row], self._database.now(connection))
+            row, at = item_rows.publish(connection, self._key, batch, here + 1, about), self._database.now(connection)
+            return record(connection, self._key, write(connection, self._key, here, [row], at), then, at)
 
     def _insert(self, batch: int, start: int, chunk: Items) -> None:
         try:

@@ -59,9 +59,9 @@ class StoredProject:
         """The events behind a position, of one item or of all, of some kinds or of all, with position and time."""
         return self._log.recorded(after, item=item, kinds=kinds)
 
-    def add(self, parts: Iterable[Items], tell: Tell | None = None) -> int:
-        """Adds all parts as one event, or nothing; the position after it."""
-        return self._importer.add(parts, tell)
+    def add(self, parts: Iterable[Items], tell: Tell | None = None, *, then: Sequence[Event] = ()) -> int:
+        """Adds all parts as one event, with the events `then` behind it, or nothing; the position after them."""
+        return self._importer.add(parts, tell, then)
 
     def take(self, annotator: str, ids: Iterable[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
         """Leases on the first `n` of `ids` that this annotator may work on."""

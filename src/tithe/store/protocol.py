@@ -37,8 +37,10 @@ class Project(Protocol):
     ) -> Iterator[Recorded]:
         """The events behind a position, of one item or of all, of some kinds or of all, with position and time."""
 
-    def add(self, parts: Iterable[Items], tell: Callable[[int], None] | None = None) -> int:
-        """Adds all parts as one event, or nothing. DataError where an id stands twice."""
+    def add(
+        self, parts: Iterable[Items], tell: Callable[[int], None] | None = None, *, then: Sequence[Event] = ()
+    ) -> int:
+        """Adds all parts as one event, with the events `then` behind it, or nothing. DataError for a double id."""
 
     def take(self, annotator: str, ids: Iterable[str], n: int, *, seconds: float, slots: int = 1) -> list[Lease]:
         """Leases on the first `n` of `ids` with a free slot that this annotator neither holds nor has answered."""

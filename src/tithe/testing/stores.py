@@ -197,12 +197,17 @@ def _imports(make: Callable[[], Project]) -> None:
     _refused(DataError, lambda: project.add(broken(Items(["0-7"], [""]))), "an id twice in an import")
     _refused(DataError, lambda: project.add(broken(Items(["n"], ["\0"]))), "a text with NUL")
     _refused(DataError, lambda: project.add(broken(Items(["n"], ["\ud800"]))), "a text with half a surrogate pair")
+    bad = [Answered("n", "x", "\0")]
+    _refused(DataError, lambda: project.add([Items(["n"], ["t"])], then=bad), "an event with NUL behind an import")
     expect(
         len(project) == here and len(project.snapshot().items) == len(IDS), "nothing of a broken import", len(project)
     )
     _refused(UnknownItemError, lambda: project.submit(Answered("0-7", "x")), "an answer to an item that was not added")
-    after = project.add(parts, rows.append)
-    expect(after == here + 1, "one event for an import", after - here)
+    then = [Answered("0-1", "x", "file"), Drawn(("0-2",))]
+    after = project.add(parts, rows.append, then=then)
+    expect(after == here + 3, "one event for an import, and two that follow from it", after - here)
+    found = (project.snapshot().labels, project.snapshot().audit)
+    expect(found == ({"0-1": "x"}, {"0-2"}), "a label and an audit item that came with the import", found)
     wanted = [*IDS, *parts[0].ids, *parts[1].ids]
     expect(list(project.snapshot().items.ids) == wanted, "the items in their order", len(project.snapshot().items))
     expect(rows == sorted(rows) and rows[-1] == 4_200, "progress up to 4200 rows", rows)

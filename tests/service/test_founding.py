@@ -1,0 +1,30 @@
+"""New projects and new items, up to the moment when something goes wrong."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tithe.service import founding
+from tithe.store import open_store
+from tithe.tasks.choice import Choice
+from tithe.types import Items
+
+
+def test_an_import_that_is_cut_off_brings_items_with_their_labels_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any, **__: Any) -> int:
+        raise KeyboardInterrupt
+
+    with closing(open_store(f"sqlite:///{tmp_path}/tithe.sqlite")) as store:
+        project = founding.found(store, "p", Choice(("x", "y")), Items(["a"], ["one"]))
+        monkeypatch.setattr(project, "append", killed)
+        new = Items([f"n{n}" for n in range(20)], ["text"] * 20, ["x"] * 10 + [None] * 10)
+        with suppress(KeyboardInterrupt):
+            founding.add(project, new)
+        snapshot = project.snapshot()
+        assert (len(snapshot.items), len(snapshot.labels), len(snapshot.audit)) in [(1, 0, 0), (21, 10, 2)]
