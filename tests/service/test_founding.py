@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tithe.log import Answered
 from tithe.service import founding
+from tithe.service.live import Live
 from tithe.store import open_store
 from tithe.tasks.choice import Choice
 from tithe.types import Items
@@ -28,3 +30,17 @@ def test_an_import_that_is_cut_off_brings_items_with_their_labels_or_nothing(
             founding.add(project, new)
         snapshot = project.snapshot()
         assert (len(snapshot.items), len(snapshot.labels), len(snapshot.audit)) in [(1, 0, 0), (21, 10, 2)]
+
+
+def test_labels_of_the_file_make_no_audit_items_due(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/tithe.sqlite"
+    with closing(open_store(url)) as store:
+        items = Items([f"i{n}" for n in range(400)], ["text"] * 400, ["x"] * 200 + [None] * 200)
+        live = Live(founding.found(store, "p", Choice(("x", "y")), items), url=url, folder=tmp_path)
+        shown = []
+        for _ in range(20):
+            one = live.next("me")["items"][0]
+            shown.append(one["audit"])
+            live.submit(Answered(one["id"], "y"))
+        assert sum(shown) == 6  # three in ten, as in a file without labels
+        assert not shown[0]

@@ -27,7 +27,7 @@ from tithe.store.leases import Lease
 from tithe.tasks import Task, check_inside
 from tithe.tasks.spans import Spans
 from tithe.tokens import tokenise
-from tithe.types import Item, Items, Label, names_in
+from tithe.types import FILE, Item, Items, Label, names_in
 from tithe.views import ViewStore
 
 LEASE_S = 600.0
@@ -61,6 +61,7 @@ class Desk:
         self._read = 0
         self.count = 0  # items, when it was last looked
         self._rows: tuple[Items, dict[str, int]] | None = None
+        self._from_file = (0, 0)  # items, and how many of them came with an answer
         self._workshop = Workshop(ViewStore())  # for draws alone: it keeps the index of ids
         self.settings_changed()
 
@@ -175,7 +176,8 @@ class Desk:
             yield self._half_answered(snapshot), None
         audit = [one for one in self.drawn if one not in snapshot.answers]
         shown = len(self.drawn) - len(audit) + sum(one in snapshot.audit for one in taken)
-        if audit and audit_due(len(snapshot.answers) + len(taken), shown, self.settings.audit):
+        asked = len(snapshot.answers) - self._filed(snapshot) + len(taken)
+        if audit and audit_due(asked, shown, self.settings.audit):
             yield audit, partial(self._asked, AUDIT, snapshot)
         if not snapshot.stages and not self._has_queued(snapshot, taken):
             self._draw(snapshot)
@@ -186,6 +188,12 @@ class Desk:
                 yield self.queue.ids, self.queue.asked
         if self.settings.audit:
             yield audit, partial(self._asked, AUDIT, snapshot)
+
+    def _filed(self, snapshot: Snapshot) -> int:
+        """How many items came with an answer in their file: nobody was asked these. They come with imports alone."""
+        if self._from_file[0] != len(snapshot.items):
+            self._from_file = (len(snapshot.items), sum(FILE in by for by in snapshot.answers.values()))
+        return self._from_file[1]
 
     def left(self, snapshot: Snapshot) -> int:
         """How many items nobody has answered, but for audit items."""
