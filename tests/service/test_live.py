@@ -6,6 +6,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,6 +239,21 @@ def test_labels_are_added_renamed_and_merged_while_labelling(served: Served) -> 
     served.truth.update({one: {"food": "meals"}.get(label, label) for one, label in served.truth.items()})
     served.learn(20)
     assert served.live.predict(["soup"])["predictions"][0]["label"] in ("meals", "sea")
+
+
+def test_labels_and_settings_changed_at_once_are_all_kept(still: Served) -> None:
+    live = still.live
+    names = [f"new {n}" for n in range(12)]
+    changes = [partial(live.declare, one) for one in names] + [partial(live.rename, "food", "meals")]
+    changes += [
+        partial(live.configure, {"trainer": "sklearn(LogisticRegression)"}),
+        partial(live.configure, {"seed": 7}),
+    ]
+    with ThreadPoolExecutor(8) as threads:
+        for one in [threads.submit(change) for change in changes]:
+            one.result()
+    assert set(live.info()["labels"]) == {"meals", "sea", *names}
+    assert (live.settings()["trainer"], live.settings()["seed"]) == ("sklearn(LogisticRegression)", 7)
 
 
 def test_added_items_are_asked_too(served: Served) -> None:

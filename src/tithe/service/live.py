@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, LabelError, UnknownNameError, near
@@ -45,6 +46,8 @@ class Live:
             self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
         )
         self._guesses: tuple[str, dict[str, Guess]] | None = None
+        # Whoever declares labels declares all of them: two at once would each leave out what the other adds.
+        self._changing = Lock()
 
     def start(self) -> None:
         """Begins to embed and to learn."""
@@ -158,6 +161,12 @@ class Live:
 
     def configure(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces some settings; all of them then. Raises ConfigError, which names the field."""
+        with self._changing:
+            self._configure(changes)
+        self.bell.ring()
+        return self.settings()
+
+    def _configure(self, changes: Mapping[str, Any]) -> None:
         snapshot, old = self.desk.snapshot(), self.desk.settings
         new = old.changed(changes, self.desk.task(snapshot))
         if new.serving is not None and new.serving != old.serving:
@@ -175,30 +184,30 @@ class Live:
         if new.recipe != old.recipe or new.serving != old.serving or new.seed != old.seed:
             self.background.want_stage()
             self.background.want_round()
-        self.bell.ring()
-        return self.settings()
 
     def declare(self, label: str) -> list[str]:
         """Adds a label; all of them then. Raises LabelError where it cannot be one."""
-        snapshot = self.desk.snapshot()
         label = _label_name(label)
-        if label in snapshot.declared:
-            raise LabelError(f"there is a label {label!r} already")
-        if len(snapshot.declared) >= MOST_LABELS:
-            raise LabelError(f"a project has {MOST_LABELS:,} labels at most")
-        return self._relabelled(Declared(snapshot.task, (*snapshot.declared, label)))
+        with self._changing:
+            snapshot = self.desk.snapshot()
+            if label in snapshot.declared:
+                raise LabelError(f"there is a label {label!r} already")
+            if len(snapshot.declared) >= MOST_LABELS:
+                raise LabelError(f"a project has {MOST_LABELS:,} labels at most")
+            return self._relabelled(Declared(snapshot.task, (*snapshot.declared, label)))
 
     def rename(self, old: str, new: str) -> list[str]:
         """Gives a label another name, in all answers too; merges it where there is one of that name."""
-        snapshot = self.desk.snapshot()
-        if old not in snapshot.declared:
-            raise UnknownNameError(f"there is no label {old!r}; {near(old, snapshot.declared)}")
-        new = _label_name(new)
-        keys = dict(self.desk.settings.keys)
-        if old in keys:
-            kept = keys.pop(old)
-            self.project.configure({"keys": {new: kept} | keys})
-        return self._relabelled(Renamed(old, new))
+        with self._changing:
+            snapshot = self.desk.snapshot()
+            if old not in snapshot.declared:
+                raise UnknownNameError(f"there is no label {old!r}; {near(old, snapshot.declared)}")
+            new = _label_name(new)
+            keys = dict(self.desk.settings.keys)
+            if old in keys:
+                kept = keys.pop(old)
+                self.project.configure({"keys": {new: kept} | keys})
+            return self._relabelled(Renamed(old, new))
 
     def _relabelled(self, event: Declared | Renamed) -> list[str]:
         self.project.append(event)
