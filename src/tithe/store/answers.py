@@ -15,7 +15,7 @@ from tithe.store.database import Database
 from tithe.store.kept import locked, record, require_item
 from tithe.store.names import NameReader, NamesOfNow
 from tithe.store.rows import EventRow, decode, encode, storable, to_json
-from tithe.store.tables import events, items, keys, standing
+from tithe.store.tables import events, items, keys, projects, standing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -105,27 +105,41 @@ class Answers:
     def each(self, after: int = 0, *, standing_only: bool = False) -> Iterator[Annotation]:
         """All answers behind a position, in their order, one by one; memory holds a page.
 
-        All labels have the names of when the first page was read.
+        All of it is as it was when the first page was read: the labels have the names of then, and what is corrected
+        meanwhile stands.
         """
         with self._database.reading() as connection:
             names = self._names.now(connection)
+            last = connection.scalar(sa.select(projects.c.position).where(projects.c.key == self._key)) or 0
         while True:
             with self._database.reading() as connection:
-                page = self._page(connection, after, standing_only, names)
+                page = self._page(connection, (after, last), standing_only, names)
             yield from page
             if len(page) < _PAGE:
                 return
             after = page[-1].position
 
-    def _page(self, connection: Connection, after: int, standing_only: bool, names: NamesOfNow) -> list[Annotation]:
-        e, s, i = events.c, standing.c, items.c
-        own = (s.project == e.project) & (s.item == e.item) & (s.annotator == e.annotator) & (s.position == e.position)
+    def _page(
+        self, connection: Connection, between: tuple[int, int], standing_only: bool, names: NamesOfNow
+    ) -> list[Annotation]:
+        """The answers behind the first position, up to the second one, after which nothing is looked at.
+
+        The table of standing answers tells of now: by it an answer and its correction could both stand, on two pages.
+        What is in it stood then too; only of the others it is to be seen whether they fell later.
+        """
+        e, i, s, later, (after, last) = events.c, items.c, standing.c, events.alias("later").c, between
+        now = (s.project == e.project) & (s.item == e.item) & (s.annotator == e.annotator) & (s.position == e.position)
+        own = (later.project == e.project) & (later.item == e.item) & (later.annotator == e.annotator)
+        fell = own & (later.position > e.position) & (later.position <= last)
+        stands = s.position.is_not(None) | ~sa.exists().where(fell & later.kind.in_(("answered", "withdrawn")))
         query = (
-            sa.select(events, i.text, s.position.label("stands"))
+            sa.select(events, i.text, stands.label("stands"))
             .join(items, (i.project == e.project) & (i.id == e.item), isouter=True)
-            .join(standing, own, isouter=not standing_only)
-            .where(e.project == self._key, e.kind == "answered", e.position > after)
+            .join(standing, now, isouter=True)
+            .where(e.project == self._key, e.kind == "answered", e.position > after, e.position <= last)
         )
+        if standing_only:
+            query = query.where(stands)
         rows = connection.execute(query.order_by(e.position).limit(_PAGE)).all()
         found = []
         for row in rows:
@@ -133,7 +147,7 @@ class Answers:
             if isinstance(answer, Answered):
                 label = names.of(answer.label, row.position)
                 answer = answer if label == answer.label else replace(answer, label=label)
-                found.append(Annotation(row.position, row.at, answer, row.text or "", row.stands is not None))
+                found.append(Annotation(row.position, row.at, answer, row.text or "", bool(row.stands)))
         return found
 
     def _record(

@@ -329,6 +329,23 @@ def _out(make: Callable[[], Project]) -> None:
     expect(project.settings() == {"strategy": "margin", "share": 0.2}, "the settings merged", project.settings())
 
 
+def _out_while_answers_come(make: Callable[[], Project]) -> None:
+    project = _filled(make)
+    ids = [f"i{n}" for n in range(2_500)]
+    project.add([Items(ids, ids)], then=[Answered(one, "x", "ann") for one in ids])
+    first = project.annotations()
+    found = [next(first)]
+    second = project.submit(Answered("i0", "y", "ann"))
+    project.undo(project.submit(Answered("i1", "y", "ann")), "ann")
+    found += first
+    once = [one.answer.item for one in found if one.stands]
+    expect(once == ids, "each answer once, as they stood at first", len(once))
+    stands = {one.answer.item: one.answer.label for one in project.annotations(standing_only=True)}
+    expect((stands["i0"], stands["i1"], len(stands)) == ("y", "x", 2_500), "what stands then", len(stands))
+    behind = [one.answer.item for one in project.annotations(second - 1, standing_only=True)]
+    expect(behind == ["i0", "i1"], "what stands behind a position", behind)
+
+
 def _renames(make: Callable[[], Project]) -> None:
     project = _filled(make)
     first = project.submit(Answered("a", "x", "ann"))
@@ -405,6 +422,7 @@ PROJECT_CHECKS: Mapping[str, Callable[[Callable[[], Project]], None]] = {
     "takes answers back by a further event": _undo,
     "takes one answer back after the other": _undo_step_by_step,
     "gives all annotations and settings out": _out,
+    "gives annotations out as they stood while more come": _out_while_answers_come,
     "gives labels out as they are called now": _renames,
     "serves threads without showing an item twice": _together,
 }
