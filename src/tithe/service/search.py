@@ -47,14 +47,22 @@ def search(snapshot: Snapshot, query: Query, guesses: Mapping[str, Guess]) -> li
         if _fits(snapshot, snapshot.items.ids[row], query, guesses)
     ]
     if query.order == "confidence":
-        found.sort(key=lambda row: guesses.get(snapshot.items.ids[row], (None, 2.0))[1])
+        found.sort(key=lambda row: (_shown(snapshot, snapshot.items.ids[row], guesses) or (None, 2.0))[1])
     return found
+
+
+def _shown(snapshot: Snapshot, id: str, guesses: Mapping[str, Guess]) -> Guess | None:
+    """What the model may be heard to say of an item: nothing of audit items without an answer, as it must not steer.
+
+    Nor is it found by: who filters by a label would know the guess of each audit item that is found.
+    """
+    return None if id in snapshot.audit and id not in snapshot.answers else guesses.get(id)
 
 
 def _fits(snapshot: Snapshot, id: str, query: Query, guesses: Mapping[str, Guess]) -> bool:
     if query.state is not None and query.state not in states(snapshot, id):
         return False
-    guess = guesses.get(id)
+    guess = _shown(snapshot, id, guesses)
     if query.below is not None and (guess is None or guess[1] >= query.below):
         return False
     if query.above is not None and (guess is None or guess[1] < query.above):
@@ -92,11 +100,9 @@ def states(snapshot: Snapshot, id: str) -> Iterator[str]:
 
 
 def entry(snapshot: Snapshot, row: int, guesses: Mapping[str, Guess]) -> dict[str, Any]:
-    """An item as a list shows it. Of audit items without an answer the model says nothing: it must not steer."""
+    """An item as a list shows it."""
     item = snapshot.items[row]
-    guess = guesses.get(item.id)
-    if item.id in snapshot.audit and item.id not in snapshot.answers:
-        guess = None
+    guess = _shown(snapshot, item.id, guesses)
     return {
         "id": item.id,
         "text": item.text,
