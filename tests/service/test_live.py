@@ -241,6 +241,30 @@ def test_labels_are_added_renamed_and_merged_while_labelling(served: Served) -> 
     assert served.live.predict(["soup"])["predictions"][0]["label"] in ("meals", "sea")
 
 
+def test_an_older_version_speaks_with_the_names_of_now(served: Served) -> None:
+    live = served.live
+    served.learn(20)
+    version = live.models()[0]["version"]
+    live.serve(version)
+    served.make_round()
+    assert live.items(Query(label="food", state="open"), limit=0)["count"]
+    live.rename("food", "meals")
+    suggested = live.next("me", 20)["items"]  # at once, by the questions of before
+    served.make_round()
+    suggested += live.next("me", 40)["items"]
+    names = {one["suggestion"]["label"] for one in suggested if one["suggestion"]}
+    assert names == {"meals", "sea"}
+    assert live.items(Query(label="meals", state="open"), limit=0)["count"]
+    assert not live.items(Query(label="food"), limit=0)["count"]
+    said = live.predict(["bread and soup"], labels=["meals"])
+    assert (said["model"], said["predictions"][0]["label"]) == (version, "meals")
+    assert set(said["predictions"][0]["scores"]) == {"meals"}
+    live.rename("meals", "sea")
+    said = live.predict(["bread and soup"])
+    assert said["predictions"][0]["scores"] == {"sea": pytest.approx(1, abs=1e-3)}
+    assert live.items(Query(label="sea"), limit=0)["count"] > 90
+
+
 def test_labels_and_settings_changed_at_once_are_all_kept(still: Served) -> None:
     live = still.live
     names = [f"new {n}" for n in range(12)]

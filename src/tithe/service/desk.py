@@ -20,7 +20,7 @@ from tithe.service.bell import Bell
 from tithe.service.queue import Queue
 from tithe.service.settings import Settings
 from tithe.service.versions import recipe_out
-from tithe.service.words import label_out
+from tithe.service.words import label_out, renamed
 from tithe.store import Project
 from tithe.store.answers import Annotation
 from tithe.store.leases import Lease
@@ -255,7 +255,7 @@ class Desk:
             "id": item.id,
             "text": item.text,
             "proposal": self._shown.get(item.id),
-            "suggestion": None if item.id in snapshot.audit else self.suggestion(item.id),
+            "suggestion": None if item.id in snapshot.audit else self.suggestion(item.id, snapshot.renames),
             "lease_until": lease.until,
             "audit": item.id in snapshot.audit,
         }
@@ -263,12 +263,13 @@ class Desk:
             said["tokens"] = [list(place) for place in item.tokens or tokenise(item.text)]
         return said
 
-    def suggestion(self, item: str) -> dict[str, Any] | None:
-        """What the model suggests; None where it says nothing, or shall not."""
+    def suggestion(self, item: str, renames: Mapping[str, str]) -> dict[str, Any] | None:
+        """What the model suggests, as labels are called now; None where it says nothing, or shall not."""
         queue = self.queue
         if queue is None or not self.settings.suggestions or item not in queue.suggestions:
             return None
         label, confidence = queue.suggestions[item]
+        label = renamed(label, renames)
         return {"label": label, "confidence": confidence, "shown": confidence >= self.settings.threshold}
 
     # --- answers in

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tithe.errors import ConfigError, LabelError, UnknownNameError, near
-from tithe.log import Answered, Declared, Embedded, Renamed
+from tithe.log import Answered, Declared, Embedded, Renamed, Snapshot
 from tithe.service import founding
 from tithe.service.background import Background
 from tithe.service.bell import Bell
@@ -22,7 +22,7 @@ from tithe.service.desk import Desk
 from tithe.service.product import Exported, export
 from tithe.service.search import Query, entry, search
 from tithe.service.versions import Guess, Version
-from tithe.service.words import label_in, label_out
+from tithe.service.words import label_in, label_out, renamed
 from tithe.store import Project
 from tithe.types import Items, names_in
 from tithe.views import default_root
@@ -45,7 +45,7 @@ class Live:
         self.background = Background(
             self.desk, self.bell, url=url, folder=self.folder, cache=Path(cache or default_root())
         )
-        self._guesses: tuple[str, dict[str, Guess]] | None = None
+        self._guesses: tuple[str, Mapping[str, str], dict[str, Guess]] | None = None  # file, names, what it says
         # Whoever declares labels declares all of them: two at once would each leave out what the other adds.
         self._changing = Lock()
 
@@ -233,7 +233,7 @@ class Live:
     def items(self, query: Query, *, after: int = 0, limit: int = 50) -> dict[str, Any]:
         """The items that fit a query, `limit` of them behind the first `after`."""
         snapshot = self.desk.snapshot()
-        guesses = self.guesses() if query.needs_guesses else self._known_guesses()
+        guesses = self.guesses() if query.needs_guesses else self._known_guesses(snapshot)
         rows = search(snapshot, query, guesses)
         page = rows[after : after + limit]
         return {
@@ -255,7 +255,7 @@ class Live:
             }
             for who, answer in snapshot.answers.get(id, {}).items()
         ]
-        return entry(snapshot, self.desk.row(snapshot.items, id), self._known_guesses()) | {"answers": answers}
+        return entry(snapshot, self.desk.row(snapshot.items, id), self._known_guesses(snapshot)) | {"answers": answers}
 
     def similar(self, id: str, n: int = 10, at_least: float = 0.9) -> list[dict[str, Any]]:
         """Items nearly the same as one, by the cosine of their embeddings; none while it is not embedded."""
@@ -279,8 +279,10 @@ class Live:
         if version is not None:
             self._version(version)
         said: dict[str, Any] = self.background.learner.call("predict", texts=list(texts), version=version)
-        for one in said["predictions"] if labels is not None else ():
-            _keep(one, frozenset(labels or ()))
+        for one in said["predictions"]:
+            _call(one, snapshot)
+            if labels is not None:
+                _keep(one, frozenset(labels))
         return said
 
     def serve(self, version: int | None) -> dict[str, Any]:
@@ -337,10 +339,12 @@ class Live:
                 f"{ready} of {len(snapshot.items)} items are embedded; what the model says of all comes after that"
             )
         said = self.background.learner.call("label_all", version=self.desk.settings.serving)
-        if self._guesses is None or self._guesses[0] != said["path"]:
+        known = self._guesses
+        if known is None or known[:2] != (said["path"], snapshot.renames):
             with Path(said["path"]).open(encoding="utf-8") as lines:
-                self._guesses = (said["path"], {one: (label, sure) for one, label, sure in map(json.loads, lines)})
-        return self._guesses[1]
+                every = _as_called(((one, (label, sure)) for one, label, sure in map(json.loads, lines)), snapshot)
+            self._guesses = known = (said["path"], snapshot.renames, every)
+        return known[2]
 
     def export(self, format: str | None, into: Path, *, with_predictions: bool = False) -> Exported:
         """Writes the product: the answers, or with predictions every item labelled, by people or by the model.
@@ -363,11 +367,15 @@ class Live:
             audit=snapshot.audit,
         )
 
-    def _known_guesses(self) -> dict[str, Guess]:
+    def _known_guesses(self, snapshot: Snapshot) -> dict[str, Guess]:
         """What is known without asking; of the last version that was asked of all items."""
         if self._guesses is not None:
-            return self._guesses[1]
-        return dict(self.desk.queue.suggestions) if self.desk.queue is not None else {}
+            path, renames, every = self._guesses
+            if renames != snapshot.renames:
+                every = _as_called(every.items(), snapshot)
+                self._guesses = (path, snapshot.renames, every)
+            return every
+        return _as_called(self.desk.queue.suggestions.items(), snapshot) if self.desk.queue is not None else {}
 
     def _version(self, number: int) -> Version:
         found = next((one for one in self.background.versions.all() if one.version == number), None)
@@ -382,6 +390,24 @@ def _label_name(said: str) -> str:
     if not name or len(name) > 200 or not name.isprintable():
         raise LabelError(f"a label is 1 to 200 printable characters; given {name!r:.80}")
     return name
+
+
+def _as_called(guesses: Iterable[tuple[str, Guess]], snapshot: Snapshot) -> dict[str, Guess]:
+    """Guesses by item, as labels are called now."""
+    return {one: (renamed(label, snapshot.renames), sure) for one, (label, sure) in guesses}
+
+
+def _call(prediction: dict[str, Any], snapshot: Snapshot) -> None:
+    """Gives a prediction the names of now; of labels that were merged, a choice is as probable as all together."""
+    for name in ("label", "spans"):
+        if name in prediction:
+            prediction[name] = renamed(prediction[name], snapshot.renames)
+    if snapshot.renames and "scores" in prediction:
+        scores: dict[str, float] = {}
+        for name, p in prediction["scores"].items():
+            now, before = snapshot.renames.get(name, name), scores.get(snapshot.renames.get(name, name), 0.0)
+            scores[now] = round(before + p, 4) if snapshot.task == "choice" else max(before, p)
+        prediction["scores"] = scores
 
 
 def _keep(prediction: dict[str, Any], labels: frozenset[str]) -> None:

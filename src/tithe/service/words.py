@@ -38,6 +38,21 @@ def label_in(task: Task, said: Json, renames: Mapping[str, str] | None = None) -
     return task.check(called(label, renames or {}) or label)
 
 
+def renamed(said: Json, renames: Mapping[str, str]) -> Json:
+    """A label as JSON, as it is called now: a model knows the names of when it was fitted.
+
+    >>> renamed("a", {"a": "b"}), renamed(["a", "b"], {"a": "b"}), renamed([{"label": "a", "start": 0}], {"a": "b"})
+    ('b', ['b'], [{'label': 'b', 'start': 0}])
+    """
+    if isinstance(said, str):
+        return renames.get(said, said)
+    if not renames or not isinstance(said, list):
+        return said
+    if all(isinstance(one, str) for one in said):
+        return sorted({renames.get(one, one) for one in said})
+    return [{**one, "label": renames.get(one["label"], one["label"])} for one in said]
+
+
 def form_in(task: Task, said: Json) -> Label:
     """What was written as JSON in the form of this task's labels; whether there are such labels is not looked at.
 
