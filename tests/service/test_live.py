@@ -301,6 +301,16 @@ def test_an_empty_queue_says_why(served: Served) -> None:
     assert served.live.next("me") == {"items": [], "reason": "all 120 items are answered"}
 
 
+def test_an_empty_queue_tells_of_audit_items_that_nobody_asks_for(still: Served) -> None:
+    still.live.configure({"audit": 0.0})
+    still.answer(96)
+    reason = still.live.next("me")["reason"]
+    assert reason.startswith("96 of 120 items are answered; the other 24 are kept for the audit")
+    still.live.configure({"audit": 0.1})
+    still.answer(24)
+    assert still.live.next("me")["reason"] == "all 120 items are answered"
+
+
 def test_the_last_items_are_with_others(still: Served) -> None:
     held = still.live.next("you", 100)["items"] + still.live.next("them", 100)["items"]
     assert len(held) == 120

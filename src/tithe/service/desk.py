@@ -241,6 +241,12 @@ class Desk:
             until = time.strftime("%H:%M", time.localtime(max(one.until for one in others)))
             return f"the last {len(others)} items are with others until {until}"
         left = self.left(snapshot)
+        kept = sum(one not in snapshot.answers for one in snapshot.audit)
+        if left <= 0 and kept:
+            return (
+                f"{total - kept} of {total} items are answered; the other {kept} are kept for the audit, and the "
+                "settings ask for none of them: raise the share of audit items to label them"
+            )
         if left <= 0:
             skipped = len(snapshot.closed - snapshot.audit)
             also = f", {skipped} of them skipped" if skipped else ""
