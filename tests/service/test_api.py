@@ -112,6 +112,8 @@ def test_an_answer_is_taken_back(script: httpx.Client) -> None:
     assert ok(one, 201) == ok(two, 201)
     assert ok(script.get(f"/items/{item}"))["label"] is None
     refused(script.post(f"/annotations/{number}/undo"), 409, "can take back")
+    refused(script.post(f"/annotations/{2**31 - 1}/undo"), 409, "can take back")
+    refused(script.post(f"/annotations/{10**20}/undo"), 422, "less than 2147483648")
 
 
 @pytest.mark.parametrize("action", ["skip", "reject"])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from tithe.errors import ConfigError, TitheError, near
+from tithe.errors import ConfigError, DataError, TitheError, near
 from tithe.loop.propose import Recipe, check_task, strategy_of, trainer_of
 from tithe.models.lexical import Lexical
 from tithe.models.starts import DEFAULT_START, makers
 from tithe.registry import name_of
 from tithe.service.guidelines import LONGEST
+from tithe.store.rows import storable
 from tithe.tasks import Task
 
 RESERVED = frozenset(
@@ -153,6 +153,10 @@ def _check(name: str, value: object) -> None:
     good, form = _FORMS[name]
     if not good(value):
         raise ConfigError(f"{name}: must be {form}; given {value!r:.80}")
+    try:
+        storable(value if isinstance(value, str) else "")
+    except DataError as error:  # no page could show it, not even the one on which to mend it
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _is_number(value: object, low: float, high: float) -> bool:
@@ -187,7 +191,7 @@ _FORMS: dict[str, Any] = {
     "keys": (lambda value: isinstance(value, Mapping), 'an object such as {"label": "key"}'),
     "seed": (lambda value: _is_count(value, 0), "a whole number, 0 or more"),
     "slots": (lambda value: _is_count(value, 1) and value <= 100, "a number of people, 1 to 100"),
-    "per_label_s": (lambda value: value is None or (_is_number(value, 0, math.inf) and value > 0), "seconds, or null"),
+    "per_label_s": (lambda value: value is None or (_is_number(value, 0, 1e7) and value > 0), "seconds, or null"),
     "serving": (lambda value: value is None or _is_count(value, 0), "the number of a version, or null"),
 }
 

@@ -35,6 +35,9 @@ Key = Annotated[
 ]
 
 
+Number = Annotated[int, Path(ge=1, lt=2**31, description="The number of an annotation.")]  # what a database can hold
+
+
 @router.get("/next", summary="Items to label now", response_model=NextOut)
 def next_items(
     live: Here,
@@ -70,7 +73,7 @@ def annotate(live: Here, who: Who, body: AnnotationIn, key: Key = None) -> Any:
 
 
 @router.post("/annotations/{number}/undo", status_code=201, summary="Take an answer back", response_model=AnnotationOut)
-def undo(live: Here, who: Who, number: Annotated[int, Path(ge=1)], key: Key = None) -> Any:
+def undo(live: Here, who: Who, number: Number, key: Key = None) -> Any:
     """By a further event: the answer before it stands again, or none."""
     return {"annotation": live.undo(number, who, key)}
 
