@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tithe.log import Answered
+from tithe.log import Answered, Embedded
 from tithe.service import founding
 from tithe.service.live import Live
 from tithe.store import open_store
@@ -44,3 +44,14 @@ def test_labels_of_the_file_make_no_audit_items_due(tmp_path: Path) -> None:
             live.submit(Answered(one["id"], "y"))
         assert sum(shown) == 6  # three in ten, as in a file without labels
         assert not shown[0]
+
+
+def test_a_start_that_was_set_and_not_logged_is_embedded_for_anew(tmp_path: Path) -> None:
+    with closing(open_store(f"sqlite:///{tmp_path}/tithe.sqlite")) as store:
+        project = founding.found(store, "p", Choice(("x", "y")), Items(["a"], ["one"]))
+        project.append(Embedded(("a",)))
+        assert founding.prepare(project).stages == (("a",),)
+        project.configure({"start": "lexical"})  # and here it was killed
+        snapshot = founding.prepare(project)
+        assert (snapshot.stages, snapshot.start) == ((), "lexical")
+        assert founding.prepare(project).position == snapshot.position

@@ -58,12 +58,13 @@ def add(project: Project, items: Items, told: Callable[[int], None] | None = Non
 def prepare(project: Project) -> Snapshot:
     """Brings the log to where a service can begin: no view counts as ready, and there are audit items.
 
-    Done at each start, since a kill may have come in between; what is there already stays.
+    Done at each start, since a kill may have come in between (of another start as a setting and in the log, too); what
+    is there already stays.
     """
-    snapshot = project.snapshot()
+    snapshot, start = project.snapshot(), Settings.of(project.settings()).start
     events: list[Event] = []
-    if snapshot.stages is None:
-        events.append(Embedded((), start=Settings.of(project.settings()).start))
+    if snapshot.stages is None or snapshot.start != start:
+        events.append(Embedded((), start=start))
     if not snapshot.audit and not snapshot.round:
         events += _drawn(project, [one for one in snapshot.items.ids if one not in snapshot.answers])
     if events:
