@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ class Troubles:
     def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
         self.path, self._clock = path, clock
         self._all: list[dict[str, Any]] | None = None  # nobody else writes to the file
+        self._guard = threading.Lock()
 
     def add(self, what: str, error: Exception) -> None:
         """Keeps an error with its traceback."""
@@ -27,11 +29,12 @@ class Troubles:
         if not trace and not isinstance(error, TitheError):
             trace = "".join(traceback.format_exception(error))
         trouble = {"at": self._clock(), "what": what, "error": str(error), "traceback": trace}
-        kept = [trouble, *self.all()][:_KEPT]
-        with replacing_text(self.path) as file:
-            for one in reversed(kept):
-                file.write(json.dumps(one, ensure_ascii=False) + "\n")
-        self._all = kept
+        with self._guard:  # two threads may fail at once
+            kept = [trouble, *self.all()][:_KEPT]
+            with replacing_text(self.path) as file:
+                for one in reversed(kept):
+                    file.write(json.dumps(one, ensure_ascii=False) + "\n")
+            self._all = kept
 
     def all(self) -> list[dict[str, Any]]:
         """All that are kept, the newest first."""
