@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check bench docs clean
+.PHONY: help install demo test test-system test-all test-chaos check bench docs clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,8 @@ demo: install ## Runs the bundled example into demo/: a simulation and its repor
 
 # Two test processes on two cores: with two torch threads each they wait for one another, and take three times as long.
 # Nothing is fetched; a name that is not here is told at once instead of after retries.
-test test-system test-all docs: export OMP_NUM_THREADS = 1
-test test-system test-all docs: export HF_HUB_OFFLINE = 1
+test test-system test-all test-chaos docs: export OMP_NUM_THREADS = 1
+test test-system test-all test-chaos docs: export HF_HUB_OFFLINE = 1
 
 test: install ## Runs the default tests: five minutes on two cores.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not system"
@@ -34,6 +34,10 @@ test-system: install ## Runs those with servers, browsers, kills and several pro
 
 test-all: install ## Runs all tests, those of minutes too.
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-chaos: export TITHE_TEST_CHAOS ?= 1
+test-chaos: install ## Runs those with a browser where all that may be late is late; another seed: TITHE_TEST_CHAOS=2.
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/browser
 
 check: install ## Lints, checks the format and the types.
 	$(BIN)/ruff check .

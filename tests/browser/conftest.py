@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browser import chaos
 from tests.browser.desk import SCRIPTS, TOKEN, Desk, ready
 
 from tithe import registry
@@ -75,6 +77,17 @@ def sentences(make_desk: Make) -> Desk:
     return make_desk("sentences", texts, ("PER", "LOC"), "spans", audit=0.0, suggestions=False)
 
 
+@pytest.fixture(scope="session", autouse=bool(chaos.SEED))
+def weather() -> Iterator[None]:
+    """Processes that stop for a moment, where `TITHE_TEST_CHAOS` asks for it."""
+    ended = threading.Event()
+    thread = threading.Thread(target=chaos.stop_and_go, args=(ended,))
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser; tests skip where there is none."""
@@ -109,6 +122,8 @@ def opened(chromium: Any) -> Iterator[Open]:
         if beside is None:
             contexts.append(chromium.new_context(**({"viewport": {"width": 1280, "height": 800}} | context)))
             contexts[-1].set_default_timeout(WAIT_MS)
+            if chaos.SEED:
+                contexts[-1].add_init_script(chaos.PAGE)
             assert contexts[-1].request.post(f"{desk.url}/open", form={"token": TOKEN}).ok
         page = (beside.context if beside else contexts[-1]).new_page()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.browser import chaos
 
 TOKEN = "a-token-for-the-browser-tests"
 
@@ -43,15 +44,8 @@ class Desk:
 
     def start(self) -> None:
         """Returns when the server answers."""
-        command = [
-            sys.executable,
-            "-c",
-            "from tithe.cli import main; main()",
-            "label",
-            "--project",
-            str(self.folder),
-            "--no-browser",
-        ]
+        tithe = [chaos.__file__] if chaos.SEED else ["-c", "from tithe.cli import main; main()"]
+        command = [sys.executable, *tithe, "label", "--project", str(self.folder), "--no-browser"]
         env = {**os.environ, "TITHE_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "TITHE_TOKEN": TOKEN}
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tests.browser.conftest import Make, Open
-from tests.browser.desk import PRESS, Desk, answer, heard, press, saved, shows, text_of
+from tests.browser.desk import PRESS, Desk, answer, heard, press, saved, shows, text_of, until
 
 pytestmark = pytest.mark.system
 
@@ -276,3 +277,71 @@ def test_near_duplicates_are_answered_together_and_taken_back_together(desk: Des
     press(page, "Control+z")
     saved(page)
     assert len(desk.answers()) == before
+
+
+def near(page: Any, *items: tuple[str, str]) -> str:
+    """What the server would say of near duplicates, as it knows the items: not answered."""
+    said = [{"id": id, "text": text, "state": "open", "label": None, "similarity": 0.9} for id, text in items]
+    return json.dumps(said)
+
+
+def shown(page: Any) -> tuple[str, str]:
+    return page.locator("#question").get_attribute("data-item"), text_of(page)
+
+
+def test_what_is_answered_and_not_sent_yet_is_no_near_duplicate_to_answer(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    one = shown(page)
+    answer(page, "1")
+    answer(page, "2")
+    two = shown(page)
+    page.route("**/similar?*", lambda route: route.fulfill(body=near(page, one, two), content_type="application/json"))
+    press(page, "s")
+    page.get_by_role("button", name="Answer 1 like the last one").wait_for()
+    assert page.locator("#similar li bdi").all_inner_texts() == [two[1]]
+    press(page, "Escape")
+    saved(page)
+
+
+def test_near_duplicates_of_an_earlier_answer_that_come_late_are_not_offered(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    late: list[Any] = []
+    page.route("**/similar?*", lambda route: late.append(route))
+    for count in (1, 2):
+        answer(page, str(count))
+        press(page, "s")
+        heard(page, lambda count=count: len(late) == count)
+        if count == 1:
+            press(page, "Escape")
+    said = page.locator("#similar [role=status]")
+    late[1].fulfill(body="[]", content_type="application/json")
+    until(page, "() => document.querySelector('#similar [role=status]').textContent.startsWith('There are none')")
+    with page.expect_response("**/similar?*"):
+        late[0].fulfill(body=near(page, shown(page)), content_type="application/json")
+    page.evaluate("() => new Promise(done => setTimeout(done))")  # the page has had it
+    assert said.inner_text().startswith("There are none")
+    assert page.locator("#similar li").count() == 0
+    press(page, "Escape")
+    saved(page)
+
+
+def test_near_duplicates_taken_back_are_asked_after_all(make_desk: Make, opened: Open) -> None:
+    desk = make_desk("taken-back", COPIES[:12], ("a", "b"), audit=0.0, suggestions=False)
+    desk.until(lambda: desk.ask("GET", "/status")["embedded"] == 12, "the embeddings")
+    page = opened(desk)
+    answer(page, "1")
+    saved(page)
+    press(page, "s")
+    page.get_by_role("button", name="like the last one: a").click()
+    saved(page)
+    press(page, "Control+z")
+    saved(page)
+    assert len(desk.answers()) == 1
+
+    def all_are_answered() -> bool:
+        if page.locator("#answers").is_visible():
+            answer(page, "2")
+            saved(page)
+        return len(desk.answers()) == 12
+
+    desk.until(all_are_answered, "an answer to each item")

@@ -122,23 +122,59 @@ def test_an_undo_while_the_answer_is_about_to_be_sent_takes_it_back(plants: Desk
     assert len(plants.answers()) == count
 
 
-FULL = """() => {
-  const real = IDBObjectStore.prototype.add;
+SLOW_LOCK = """() => {
+  const real = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = (name, ...rest) => {
+    const done = real(name, ...rest);
+    return name.startsWith("tithe-send:") ? done.then(() => new Promise(() => {})) : done;
+  };
+}"""
+"""The page never hears that the lock under which it sent is free again; it is told so in a turn of its own."""
+
+
+def test_an_answer_kept_while_the_lock_is_handed_back_is_sent(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    count = len(plants.answers())
+    page.evaluate(SLOW_LOCK)
+    for _ in range(2):
+        answer(page, "1")
+        saved(page)
+    assert len(plants.answers()) == count + 2
+
+
+FULL = """([method, store]) => {
+  const real = IDBObjectStore.prototype[method];
   let left = 2;
-  IDBObjectStore.prototype.add = function (...given) {
+  IDBObjectStore.prototype[method] = function (...given) {
     const request = real.apply(this, given);
-    if (left-- > 0) this.transaction.abort();
+    if (this.name === store && left-- > 0) this.transaction.abort();
     return request;
   };
 }"""
 """The browser's disk takes nothing two times."""
 
 
+def test_an_answer_whose_number_the_browser_cannot_keep_is_sent_once_more_and_counts_once(
+    plants: Desk, opened: Open
+) -> None:
+    page = opened(plants)
+    count = len(plants.answers())
+    page.evaluate(FULL, ["put", "sent"])
+    text = answer(page, "1")
+    page.get_by_text("This browser cannot keep what you answer").wait_for()
+    saved(page)
+    assert len(plants.answers()) == count + 1
+    press(page, "Control+z")
+    shows(page, text)
+    saved(page)
+    assert len(plants.answers()) == count
+
+
 def test_what_the_browser_cannot_keep_is_said_and_kept_when_it_can(plants: Desk, opened: Open) -> None:
     page = opened(plants)
     reserved(page, answered=0)
     count = len(plants.answers())
-    page.evaluate(FULL)
+    page.evaluate(FULL, ["add", "waiting"])
     given = [text_of(page)]
     press(page, "1")
     page.get_by_text("This browser cannot keep what you answer").wait_for()
@@ -158,6 +194,14 @@ def test_a_page_without_an_item_asks_again_by_itself(plants: Desk, opened: Open)
     page.get_by_text("Nothing yet").wait_for()
     page.unroute("**/next?*")
     until(page, "() => document.querySelector('.text')?.textContent")
+
+
+NEVER_SENDS = """() => {
+  const real = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = (name, ...rest) =>
+    name.startsWith("tithe-send:") ? new Promise(() => {}) : real(name, ...rest);
+}"""
+"""A page whose turn to send never comes."""
 
 
 def test_two_tabs_show_different_items_and_share_one_outbox(plants: Desk, opened: Open) -> None:
@@ -204,6 +248,32 @@ def test_an_answer_that_the_server_will_never_take_is_said_and_not_dropped(plant
     page.get_by_text("1 refused").wait_for()
     page.get_by_role("button", name="Discard it").click()
     saved(page)
+
+
+def test_an_item_whose_answer_is_discarded_is_asked_again(plants: Desk, opened: Open) -> None:
+    page = opened(plants, offline=True)
+    refusal = {"status": 422, "content_type": "application/problem+json", "body": '{"detail": "no", "status": 422}'}
+    page.route("**/annotations", lambda route: route.fulfill(**refusal))
+    text = answer(page, "1")
+    page.get_by_text("1 refused").wait_for()
+    page.unroute("**/annotations")
+    page.get_by_role("button", name="Discard it").click()
+    saved(page)
+    assert text in [answer(page, "1") for _ in range(4)]
+    saved(page)
+
+
+def test_an_answer_that_another_tab_sends_stays_in_the_list(plants: Desk, opened: Open) -> None:
+    page = opened(plants)
+    other = opened(plants, beside=page)
+    page.evaluate(NEVER_SENDS)
+    text = answer(page, "1")
+    row = page.locator("#recent li").filter(has=page.get_by_text(text, exact=True))
+    row.get_by_text("not saved yet").wait_for()
+    answer(other, "1")
+    saved(page)
+    row.wait_for()
+    assert row.get_by_text("not saved yet").count() == 0
 
 
 def test_leaving_gives_the_items_back(plants: Desk, opened: Open) -> None:

@@ -39,6 +39,13 @@ def made(count: int) -> tuple[list[str], dict[str, str]]:
 
 TEXTS, TRUTH = made(90)
 
+LISTEN = """() => {
+  window.seen = [];
+  const main = document.querySelector("main");
+  document.addEventListener("refreshed", () => window.seen.push(main.innerText));
+}"""
+"""Keeps what the page showed after each time that parts of it were drawn anew."""
+
 
 def answer(desk: Desk, count: int) -> None:
     """Answers so many items as their topics say, by the API."""
@@ -323,6 +330,24 @@ def test_what_changes_while_a_page_is_on_its_way_is_shown(make_desk: Make, opene
     expect(page.locator(".facts div", has_text="items labelled").locator("dd")).to_have_text("1")
 
 
+ONE_EVENT = """window.EventSource = class extends EventTarget {
+  constructor() { super(); window.source = this; }
+  close() {}
+}"""
+"""The page hears of no changes but those that a test tells it."""
+
+
+def test_a_change_is_shown_though_the_first_look_at_it_failed(make_desk: Make, opened: Open) -> None:
+    desk = make_desk("once-more", TEXTS[:20], ("food", "sea"))
+    page = opened(desk, "progress", offline=True)
+    page.add_init_script(ONE_EVENT)
+    page.reload()
+    answer(desk, 1)
+    page.route("**/progress", lambda route: route.abort(), times=1)
+    page.evaluate("window.source.dispatchEvent(new MessageEvent('status', { data: 'another' }))")
+    expect(page.locator(".facts div", has_text="items labelled").locator("dd")).to_have_text("1")
+
+
 def test_the_estimate_is_told_with_its_interval_and_the_curve_has_words(learned: Desk, opened: Open) -> None:
     said = learned.ask("GET", "/progress")
     page = opened(learned, "progress")
@@ -349,6 +374,24 @@ def test_an_older_model_serves_until_the_latest_is_chosen_again(learned: Desk, o
     page.get_by_role("button", name="Serve the latest again").click()
     page.get_by_text("serves: always the latest one").wait_for()
     assert learned.ask("GET", "/status")["serving"] == "latest"
+    settled(learned)
+
+
+def test_a_part_that_comes_late_does_not_replace_a_later_one(learned: Desk, opened: Open) -> None:
+    page = opened(learned, "models")
+    page.evaluate(LISTEN)
+    late: list[Any] = []
+    page.route("**/models", lambda route: late.append((route, route.fetch())), times=1)
+    answer(learned, 1)  # the page looks what changed
+    heard(page, lambda: late)
+    oldest = learned.ask("GET", "/models")[-1]["version"]
+    page.get_by_role("button", name=f"Serve version {oldest}", exact=True).click()
+    page.get_by_text(f"Version {oldest} serves, because somebody chose it").wait_for()
+    route, response = late[0]
+    route.fulfill(response=response)
+    heard(page, lambda: page.evaluate("window.seen.length") > 1)
+    assert all("somebody chose it" in one for one in page.evaluate("window.seen"))
+    learned.ask("PATCH", "/settings", json={"serving": None})
     settled(learned)
 
 
@@ -454,6 +497,19 @@ def test_the_export_says_what_it_leaves_out_and_is_what_the_api_gives(
     assert page.get_by_role("link", name="Download").count() == 0
 
 
+def test_a_file_that_is_ready_after_another_choice_is_not_offered(learned: Desk, opened: Open) -> None:
+    page = opened(learned, "export")
+    held: list[Any] = []
+    page.route("**/export?*", lambda route: held.append(route))
+    button = page.get_by_role("button", name="Prepare the file")
+    button.click()
+    heard(page, lambda: held)
+    page.get_by_label("JSON lines").check()
+    held[0].continue_()
+    expect(button).to_be_enabled()
+    assert page.get_by_role("link", name="Download").count() == 0
+
+
 def test_a_failed_training_stands_with_its_traceback_and_labelling_goes_on(make_desk: Make, opened: Open) -> None:
     desk = make_desk("failing", TEXTS[:30], ("food", "sea"))
     page = opened(desk, "trouble")
@@ -462,6 +518,9 @@ def test_a_failed_training_stands_with_its_traceback_and_labelling_goes_on(make_
     desk.until(lambda: desk.ask("GET", "/troubles"), "trouble")
     page.get_by_role("heading", name="What still works").wait_for()
     assert "no/such-encoder" in page.locator("pre").first.inner_text()
+    check_looks(page)
+    desk.ask("PATCH", "/settings", json={"start": "no/other-encoder"})
+    page.locator("pre", has_text="no/other-encoder").first.wait_for()
     check_looks(page)
     answer(desk, 1)
     desk.ask("PATCH", "/settings", json={"start": "lexical"})

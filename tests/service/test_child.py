@@ -41,12 +41,18 @@ MODULE = """
         sys.stderr.flush()
         os._exit(7)
 
+    answers = os.dup(1)
+
+    def choke():
+        os.write(answers, b'{"id": 1, "ans')
+        os._exit(9)
+
     def make(told):
         def tell():
             told("counting", 1, 2)
             print("this must not stand between the answers")
             return os.getpid()
-        return {"double": double, "slow": slow, "refuse": refuse, "fail": fail, "die": die, "tell": tell}
+        return {one.__name__: one for one in (double, slow, refuse, fail, die, choke, tell)}
 
     serve(make)
 """
@@ -100,6 +106,12 @@ def test_a_dead_child_is_told_with_its_last_words_and_started_again(child: Child
     with pytest.raises(ChildError, match="exit code 7") as caught:
         child.call("die")
     assert "the last words" in caught.value.trace
+    assert child.call("double", number=2) == 4
+
+
+def test_a_child_that_dies_in_the_middle_of_an_answer_is_told_too(child: Child) -> None:
+    with pytest.raises(ChildError, match="exit code 9"):
+        child.call("choke")
     assert child.call("double", number=2) == 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pytest
 from tests.service.made_project import Served, made, open_live, until
 
 from tithe.errors import ConfigError, ConflictError, DataError, LabelError, UnknownItemError, UnknownNameError
-from tithe.log import Answered, Asked, Published
+from tithe.log import Answered, Asked, Published, Snapshot
 from tithe.loop.replay import replay
 from tithe.loop.workshop import Workshop
 from tithe.service.search import Query
@@ -290,6 +291,45 @@ def test_added_items_are_asked_too(served: Served) -> None:
     assert shown & set(truth)
     with pytest.raises(DataError, match="already in the project"):
         served.live.add(items)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_wanted_while_the_background_looks_is_looked_for_again(
+    still: Served, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    background, looked = still.live.background, list[int]()
+
+    def look(snapshot: Snapshot) -> list[str]:
+        looked.append(snapshot.position)
+        if len(looked) == 1:
+            background.want_stage()  # items were added a moment after it looked, or the wrong start was mended
+            if fails:
+                raise DataError("no such start")
+        else:
+            background._closing = True
+        return []
+
+    monkeypatch.setattr(background, "_next_stage", look)
+    background.want_stage()
+    thread = threading.Thread(target=background._run, args=(background._stages,), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert len(looked) == 2
+
+
+def test_a_lease_that_another_call_of_theirs_has_just_taken_again_is_theirs(
+    still: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = (one["id"] for one in still.answer(1))
+    still.live.undo(still.live.history("me")[0]["annotation"], "me")
+    take = still.project.take
+
+    def late(*given: Any, **named: Any) -> Any:
+        take(*given, **named)  # the other call was quicker
+        return take(*given, **named)
+
+    monkeypatch.setattr(still.project, "take", late)
+    assert [one["item"] for one in still.live.renew("me", [item])] == [item]
 
 
 def test_an_empty_queue_says_why(served: Served) -> None:

@@ -164,8 +164,6 @@ class Background:
             try:
                 loop()
             except Exception as error:  # noqa: BLE001  # a thread that ends is silent; a person shall see why
-                if loop == self._stages:
-                    self._staging.clear()  # tried again after the next change of settings or items, or at a start
                 if not self._closing:
                     self._trouble(loop.__name__.strip("_").replace("_", " "), error)
 
@@ -215,14 +213,17 @@ class Background:
         self.desk.queue.save(self.folder / "queue.json")
 
     def _stages(self) -> None:
-        """One stage, once there are items that are not embedded."""
+        """One stage, once there are items that are not embedded.
+
+        One that fails is tried again after the next change of settings or items, or at a start.
+        """
         self._staging.wait()
         if self._closing:
             return
+        self._staging.clear()  # before it looks: what is wanted from here on is looked for once more
         snapshot = self.desk.snapshot()
         ids = self._next_stage(snapshot)
         if not ids:
-            self._staging.clear()
             self.embedder.rest()
             return
         start = self.desk.settings.start
@@ -235,6 +236,7 @@ class Background:
         finally:
             self.embedding, self.progress = False, None
             self.bell.ring()
+        self.want_stage()  # the next one
         self.want_round()
         self.slow.want()
 

@@ -119,6 +119,8 @@ class Child:
         """Hands answers to those who wait for them, until the child is gone."""
         assert process.stdout is not None
         for line in process.stdout:
+            if not line.endswith("\n"):
+                break  # it died in the middle of an answer
             said = json.loads(line)
             if "told" in said:
                 self._told(*said["told"])

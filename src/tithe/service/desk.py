@@ -69,7 +69,8 @@ class Desk:
 
     def settings_changed(self) -> None:
         """Reads the settings again."""
-        self.settings = Settings.of(self.project.settings())
+        with self._guard:  # or what one thread has read before the other's change would stand after it
+            self.settings = Settings.of(self.project.settings())
 
     def snapshot(self) -> Snapshot:
         """The log folded up to now; keeps in mind which items were shown."""
@@ -322,7 +323,8 @@ class Desk:
         ours, known = {one.item for one in found}, self._rows_of(self.snapshot().items)
         gone = [one for one in ids if one not in ours and one in known]
         if gone:
-            found += self.project.take(annotator, gone, len(gone), seconds=LEASE_S, slots=self.settings.slots)
+            self.project.take(annotator, gone, len(gone), seconds=LEASE_S, slots=self.settings.slots)
+            found += self.project.renew(annotator, gone, seconds=LEASE_S)  # another call may just have taken them
         return [{"item": one.item, "until": one.until} for one in found]
 
     def release(self, annotator: str, ids: Sequence[str] | None = None) -> None:

@@ -33,7 +33,7 @@ class Troubles:
         # Half a surrogate pair in what a library says could neither be written nor sent.
         said, trace = (one.encode("utf-8", "replace").decode() for one in (str(error), trace))
         trouble = {"at": self._clock(), "what": what, "error": said, "traceback": trace}
-        with self._one:
+        with self._one:  # two threads may fail at once
             self._all = kept = [trouble, *self.all()][:_KEPT]
             try:
                 with replacing_text(self.path) as file:

@@ -145,6 +145,7 @@ export class Answering {
     }
     for (const entry of [...step.entries].reverse()) this.outbox.undo(entry.key);
     if (step.item === null) {
+      for (const entry of step.entries) this.queue.allow(entry.body.item);
       this.tell(`${step.entries.length} answers taken back`, true);
       return true;
     }

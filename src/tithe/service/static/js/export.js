@@ -3,6 +3,7 @@ const form = document.getElementById("export");
 const prepared = document.getElementById("prepared");
 const refused = document.getElementById("refused");
 let url = null;
+let latest = 0; // a file that was overtaken by another choice is not shown
 
 const SIZES = ["B", "kB", "MB", "GB"];
 
@@ -35,6 +36,7 @@ function show(name, notes, blob) {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
+  const own = ++latest;
   if (url) URL.revokeObjectURL(url);
   url = null;
   refused.hidden = true;
@@ -44,7 +46,8 @@ form.addEventListener("submit", async (event) => {
     const response = await fetch(`${form.action}?${new URLSearchParams(new FormData(form))}`);
     if (response.ok) {
       const notes = JSON.parse(response.headers.get("Tithe-Notes") ?? "[]");
-      show(nameIn(response.headers.get("Content-Disposition") ?? ""), notes, await response.blob());
+      const blob = await response.blob();
+      if (own === latest) show(nameIn(response.headers.get("Content-Disposition") ?? ""), notes, blob);
     } else {
       throw new Error((await response.json()).detail);
     }
@@ -58,4 +61,4 @@ form.addEventListener("submit", async (event) => {
 });
 
 // Another choice makes another file: the one that was prepared must not be taken for it.
-form.addEventListener("change", () => prepared.replaceChildren());
+form.addEventListener("change", () => (latest++, prepared.replaceChildren()));

@@ -68,8 +68,11 @@ export function searching(dialog, open) {
   };
 }
 
-/** Near duplicates of an answered item: chosen ones get the same answer by one press. `answer(items, step)`. */
-export function duplicates(dialog, task, answer) {
+/**
+ * Near duplicates of an answered item: chosen ones get the same answer by one press. `answer(items, step)`; `isOpen(id)`
+ * knows what is answered on this page, which the server may not know yet.
+ */
+export function duplicates(dialog, task, answer, isOpen) {
   const list = dialog.querySelector("ul");
   const said = dialog.querySelector("[role=status]");
   const button = dialog.querySelector("button.main");
@@ -92,6 +95,7 @@ export function duplicates(dialog, task, answer) {
   return async (last) => {
     step = last;
     found = [];
+    let all;
     list.replaceChildren();
     button.disabled = true;
     button.textContent = "Answer none";
@@ -99,13 +103,14 @@ export function duplicates(dialog, task, answer) {
     dialog.querySelector("blockquote").textContent = last.item.text;
     dialog.showModal();
     try {
-      const all = await api("GET", project(`/items/${encodeURIComponent(last.item.id)}/similar?n=30&at_least=0.85`));
-      // Offsets are those of a text: spans go to copies of it alone.
-      found = all.filter((one) => one.state === "open" && (task !== "spans" || one.text === last.item.text));
+      all = await api("GET", project(`/items/${encodeURIComponent(last.item.id)}/similar?n=30&at_least=0.85`));
     } catch (error) {
-      said.textContent = error.message;
+      if (step === last) said.textContent = error.message;
       return;
     }
+    if (step !== last) return; // opened for another answer meanwhile
+    // Offsets are those of a text: spans go to copies of it alone.
+    found = all.filter((one) => one.state === "open" && isOpen(one.id) && (task !== "spans" || one.text === last.item.text));
     said.textContent = found.length ? `${found.length} not answered yet; take the mark off those that differ.` : "There are none that are open.";
     list.replaceChildren(
       ...found.map((one) => {

@@ -58,6 +58,7 @@ export class Recent {
     this.changes = 0; // that the server has taken from this page
     panel.addEventListener("toggle", () => this.soon(0));
     outbox.addEventListener("sent", (event) => this.sent(event.detail));
+    outbox.addEventListener("sent-elsewhere", () => (this.changes++, this.soon())); // another tab sends what waits here
     outbox.addEventListener("change", () => this.draw());
   }
 

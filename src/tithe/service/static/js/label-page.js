@@ -27,7 +27,7 @@ const outbox = new Outbox();
 const queue = new Queue(outbox);
 const desk = new Answering({ field, queue, outbox, task, tell, draw });
 const recent = new Recent(at("recent"), outbox, (one) => reopen(one.item, one));
-const offerDuplicates = duplicates(at("similar"), task, (items, step) => desk.answerAlike(items, step));
+const offerDuplicates = duplicates(at("similar"), task, (items, step) => desk.answerAlike(items, step), (id) => !queue.answered.has(id));
 const search = searching(at("search"), (item) => reopen(item.id, item.label === null ? null : item));
 const openLabels = labelsDialog(at("labels"), relabelled);
 
@@ -96,12 +96,21 @@ function showComment(open) {
 async function reopen(id, before) {
   try {
     const item = await queue.fetch(id);
+    if (desk.item?.id === id) return; // shown meanwhile, by an undo: it says what stands now
     if (before) Object.assign(item, { answer: answerOf(before), stands: true });
     desk.showFirst(item);
     scrollTo({ top: 0 });
   } catch (error) {
     tell(error.message, true);
   }
+}
+
+/** Forgets an answer that the server refuses; its item is asked again. */
+async function discard() {
+  const [entry] = outbox.refused;
+  await outbox.discard(entry);
+  if (entry.kind === "answer") queue.allow(entry.body.item);
+  queue.fill();
 }
 
 function relabelled(now) {
@@ -155,7 +164,7 @@ function wire() {
   at("none").hidden = task === "choice";
   at("submit").hidden = task === "choice";
   at("open-labels").addEventListener("click", () => openLabels(info.labels));
-  at("discard").addEventListener("click", () => outbox.discard(outbox.refused[0]));
+  at("discard").addEventListener("click", discard);
   at("comment-button").addEventListener("click", () => at("comment").focus());
   at("comment").addEventListener("input", () => (desk.comment = at("comment").value));
   at("comment").addEventListener("blur", () => desk.comment || showComment(false));

@@ -1,15 +1,22 @@
 // Parts of a page marked data-live are drawn by the server; when the project changes they are fetched anew and put in
 // place, unless somebody is using them.
 
-import { project } from "./api.js";
+import { Problem, project } from "./api.js";
 
 const CALM_MS = 800; // changes that come faster are shown together
+const AGAIN_MS = 5_000;
 
-/** Puts the marked parts of the page's address, as they are now, in the place of those that are shown. */
+let asked = 0;
+const shown = {}; // of each mark, the number of the request that is shown
+
+/** Puts the marked parts of the page's address, as they are now, in the place of those that are shown. Throws Problem. */
 export async function refresh(mark = "[data-live]") {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!response.ok) return;
+  const own = ++asked;
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!response?.ok) throw new Problem(response?.status ?? 0, {});
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelectorAll(mark);
+  if (own < shown[mark]) return; // overtaken: what is shown was asked for later
+  shown[mark] = own;
   document.querySelectorAll(mark).forEach((old, place) => {
     const other = fresh[place];
     if (!other) return;
@@ -35,6 +42,7 @@ function follow() {
   let last = document.querySelector('meta[name="status"]').content; // of when the page was drawn
   let changed = false;
   let running = false;
+  let wait = CALM_MS;
   const source = new EventSource(project("/events"));
   source.addEventListener("status", async (event) => {
     changed ||= last !== event.data;
@@ -42,9 +50,13 @@ function follow() {
     if (running) return;
     running = true;
     while (changed) {
-      await new Promise((done) => setTimeout(done, CALM_MS));
+      await new Promise((done) => setTimeout(done, wait));
       changed = false;
-      await refresh().catch(() => {}); // one behind the other; the next change tries again
+      // One behind the other. What fails is tried again: there may be no next change.
+      await refresh().then(
+        () => (wait = CALM_MS),
+        () => ([changed, wait] = [true, AGAIN_MS]),
+      );
     }
     running = false;
   });

@@ -56,7 +56,10 @@ export class Outbox extends EventTarget {
   async start() {
     this.db = await open();
     this.channel = new BroadcastChannel(`tithe-outbox:${this.project}`);
-    this.channel.onmessage = () => this.read();
+    this.channel.onmessage = ({ data }) => {
+      this.read();
+      if (data === "sent") this.dispatchEvent(new Event("sent-elsewhere"));
+    };
     addEventListener("online", () => this.flush());
     document.addEventListener("visibilitychange", () => document.hidden || (this.waiting.length && this.flush()));
     await this.read();
@@ -155,7 +158,7 @@ export class Outbox extends EventTarget {
   /** Sends what there is. One tab at a time does, so that the order holds. */
   flush() {
     clearTimeout(this.timer);
-    if (!this.sending) this.sending = this.alone(() => this.drain()).finally(() => (this.sending = null));
+    if (!this.sending) this.sending = this.alone(() => this.drain());
     else this.again = true;
     return this.sending;
   }
@@ -166,17 +169,21 @@ export class Outbox extends EventTarget {
   }
 
   async drain() {
-    do {
-      this.again = false;
-      await this.read();
-      for (let next; (next = this.waiting.find((one) => !one.refused && !this.coming.has(one.key))); ) {
-        this.say("saving");
-        if (!(await this.deliver(next))) return;
+    try {
+      do {
+        this.again = false;
         await this.read();
-      }
-    } while (this.again);
-    this.tries = 0;
-    this.say("saved");
+        for (let next; (next = this.waiting.find((one) => !one.refused && !this.coming.has(one.key))); ) {
+          this.say("saving");
+          if (!(await this.deliver(next))) return;
+          await this.read();
+        }
+      } while (this.again);
+      this.tries = 0;
+      this.say("saved");
+    } finally {
+      this.sending = null; // in the turn that looked last: the browser takes another one to free the lock
+    }
   }
 
   /** Whether the next entry may go; otherwise this comes back later by itself. */
@@ -189,13 +196,14 @@ export class Outbox extends EventTarget {
       this.tries = 0;
       return true;
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (!error.passes) {
+      const isOfDisk = error instanceof DOMException; // it is sent again with its key, which is harmless
+      if (!isOfDisk && !(error instanceof Problem)) throw error;
+      if (!isOfDisk && !error.passes) {
         await this.keep({ ...entry, refused: error.detail });
         return true;
       }
-      this.trouble = error.status === 0 ? "" : error.detail;
-      this.say(error.status === 401 ? "login" : "waiting");
+      this.trouble = isOfDisk ? error.message : error.status === 0 ? "" : error.detail;
+      this.say(isOfDisk ? "stuck" : error.status === 401 ? "login" : "waiting");
       this.timer = setTimeout(() => this.flush(), WAITS_MS[Math.min(this.tries++, WAITS_MS.length - 1)]);
       return false;
     }
@@ -225,6 +233,8 @@ export class Outbox extends EventTarget {
     if (number !== null) sent.put({ key: entry.key, number, at: Date.now() });
     const keys = await promised(sent.getAll());
     keys.sort((a, b) => a.at - b.at).slice(0, -KEPT).forEach((old) => sent.delete(old.key));
+    await committed(both);
+    if (this.state === "stuck") this.state = "saving";
     this.channel.postMessage("sent");
     this.dispatchEvent(new CustomEvent("sent", { detail: { entry, number } }));
   }

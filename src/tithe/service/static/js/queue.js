@@ -24,6 +24,7 @@ export class Queue extends EventTarget {
     super();
     this.outbox = outbox;
     this.held = new Map(); // id -> what frees it for other tabs
+    this.dropped = new Map(); // id -> the same for what is answered, and the timer that will call it
     this.answered = new Set(); // in this tab
     this.reserve = [];
     this.shown = null;
@@ -52,17 +53,35 @@ export class Queue extends EventTarget {
 
   /** Keeps an item for this tab, whichever tab had it. */
   async hold(id) {
-    this.answered.delete(id);
+    const had = this.restore(id);
     if (this.held.has(id)) return;
-    this.held.set(id, () => {});
-    this.held.set(id, (await claim(id)) ?? (() => {}));
+    const nothing = () => {};
+    this.held.set(id, had ?? nothing);
+    if (had) return;
+    const free = await claim(id);
+    if (this.held.get(id) === nothing) this.held.set(id, free ?? nothing);
+    else free?.(); // answered meanwhile
+  }
+
+  /** The item may be asked again, in whichever tab: its answer was taken back. */
+  allow(id) {
+    this.restore(id)?.();
+  }
+
+  /** The item is not answered after all; what frees it for other tabs, if that has not happened yet. */
+  restore(id) {
+    this.answered.delete(id);
+    const [free, timer] = this.dropped.get(id) ?? [];
+    clearTimeout(timer);
+    this.dropped.delete(id);
+    return free;
   }
 
   /** The item is answered: nobody shall be shown it again. */
   drop(id) {
     this.answered.add(id);
     const free = this.held.get(id);
-    if (free) setTimeout(free, STALE_MS);
+    if (free) this.dropped.set(id, [free, setTimeout(() => (this.dropped.delete(id), free()), STALE_MS)]);
     this.held.delete(id);
     this.reserve = this.reserve.filter((one) => one.id !== id);
   }
@@ -110,7 +129,9 @@ export class Queue extends EventTarget {
             others++;
             continue;
           }
+          const opened = this.held.has(item.id); // meanwhile, from a search or the history
           this.held.set(item.id, free);
+          if (opened) continue;
           this.reserve.push(item);
           found++;
         }

@@ -83,8 +83,12 @@ form.addEventListener("submit", (event) => {
   save("guidelines", { guidelines: text.value });
 });
 
+let previewed = 0;
+
 async function showPreview() {
+  const own = ++previewed;
   const html = await part(form.action, { guidelines: text.value });
+  if (own !== previewed) return; // overtaken by a later one
   preview.replaceChildren(...html);
   if (!html.length) preview.textContent = "No guidelines yet.";
 }
