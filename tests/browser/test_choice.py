@@ -242,11 +242,13 @@ def test_labels_are_added_renamed_and_merged(desk: Desk, opened: Open) -> None:
     page.get_by_label("New label").fill("d")
     press(page, "Enter")
     page.get_by_label("Name of d").wait_for()
+    page.get_by_label("Name of b").fill("c")  # not sent yet
     page.get_by_label("Name of a").fill("alpha")
     press(page, "Enter")
     page.get_by_label("Name of alpha").wait_for()
-    page.get_by_label("Name of b").fill("c")
-    press(page, "Enter")
+    assert page.get_by_label("Name of alpha").evaluate("one => one === document.activeElement")
+    assert page.get_by_label("Name of b").input_value() == "c"
+    page.get_by_label("Name of b").press("Enter")
     page.get_by_text("cannot be taken back").wait_for()
     press(page, "Enter")
     page.get_by_text("b is part of c now").wait_for()

@@ -100,9 +100,10 @@ class Desk:
             raise UnknownItemError(f"no item has the id {id!r} in this project; ask for the next items again") from None
 
     def _rows_of(self, items: Items) -> Mapping[str, int]:
-        if self._rows is None or self._rows[0] is not items:
-            self._rows = (items, {one: row for row, one in enumerate(items.ids)})
-        return self._rows[1]
+        known = self._rows
+        if known is None or known[0] is not items:
+            self._rows = known = (items, {one: row for row, one in enumerate(items.ids)})
+        return known[1]  # not what stands there by now: another thread may have put other items
 
     # --- items out
 

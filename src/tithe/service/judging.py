@@ -29,6 +29,7 @@ class Judge:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
         self._read: dict[int, tuple[Mapping[str, str], outlooks.Version]] = {}
+        self._judged: tuple[object, dict[int, dict[str, Any] | None]] = (None, {})
 
     def outlook(
         self, snapshot: Snapshot, task: Task, settings: Settings, *, open_items: int, serving: int | None
@@ -70,7 +71,7 @@ class Judge:
                 "recipe": dict(one.recipe),
                 "trainer": one.recipe["trainer"],
                 "slow": one.slow,
-                "audit": _judged(task, labels, known[one.version]),
+                "audit": self._judgement(task, labels, known[one.version]),
                 "on_disk": one.version in saved,
                 "serving": one.version == serving,
             }
@@ -128,6 +129,16 @@ class Judge:
                 if first.guesses[one][0] != second.guesses[one][0]
             ],
         }
+
+    def _judgement(self, task: Task, labels: Mapping[str, Label], version: outlooks.Version) -> dict[str, Any] | None:
+        """As `_judged`, once for these answers: hundreds of versions of spans would take seconds at each look."""
+        by = (task, tuple(labels.items()))
+        if self._judged[0] != by:
+            self._judged = (by, {})
+        known = self._judged[1]
+        if version.number not in known:
+            known[version.number] = _judged(task, labels, version)
+        return known[version.number]
 
     def _known(self, snapshot: Snapshot, task: Task) -> list[outlooks.Version]:
         """All versions, their guesses as labels with the names of now."""

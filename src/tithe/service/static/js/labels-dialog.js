@@ -9,8 +9,12 @@ export function labelsDialog(dialog, changed) {
   const add = dialog.querySelector("form.add");
   const said = dialog.querySelector("[role=status]");
   let labels = [];
+  let turn = Promise.resolve();
 
-  async function post(body, words) {
+  /** One change after the other: replies in another order would show labels that are gone. */
+  const post = (body, words) => (turn = turn.then(() => send(body, words)));
+
+  async function send(body, words) {
     try {
       const now = await api("POST", project("/labels"), body);
       changed(now);
@@ -25,18 +29,20 @@ export function labelsDialog(dialog, changed) {
     }
   }
 
-  function row(label) {
-    const input = made("input", { value: label, autocomplete: "off", maxLength: 200 });
+  function row(label, typed = label) {
+    const input = made("input", { value: typed, autocomplete: "off", maxLength: 200 });
     input.setAttribute("aria-label", `Name of ${label}`);
     const button = made("button", { type: "submit", textContent: "Rename" });
     const form = made("form", { className: "row", method: "dialog" }, input, button);
     let sure = false;
     const merges = () => input.value.trim() !== label && labels.includes(input.value.trim());
-    input.addEventListener("input", () => {
+    const offer = () => {
       sure = false;
       button.className = "";
       button.textContent = merges() ? `Merge into ${input.value.trim()}` : "Rename";
-    });
+    };
+    input.addEventListener("input", offer);
+    offer();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const to = input.value.trim();
@@ -54,9 +60,15 @@ export function labelsDialog(dialog, changed) {
     return made("li", {}, form);
   }
 
+  /** Draws the labels; what is being typed into a row stays, and the focus in its row. */
   function draw(now) {
+    const rows = [...list.children];
+    const typed = new Map(labels.map((label, at) => [label, rows[at]?.querySelector("input").value]));
+    const had = rows.findIndex((one) => one.contains(document.activeElement));
+    const place = now.indexOf(labels[had]);
     labels = now;
-    list.replaceChildren(...labels.map(row));
+    list.replaceChildren(...labels.map((label) => row(label, typed.get(label))));
+    if (had >= 0) list.children[place >= 0 ? place : Math.min(had, labels.length - 1)].querySelector("input").focus();
   }
 
   add.addEventListener("submit", async (event) => {
@@ -70,6 +82,7 @@ export function labelsDialog(dialog, changed) {
   return (now) => {
     said.textContent = "";
     said.className = "";
+    list.replaceChildren();
     draw(now);
     dialog.showModal();
     add.querySelector("input").focus();
