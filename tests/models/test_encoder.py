@@ -11,9 +11,10 @@ import pytest
 
 from tithe import Items
 from tithe.errors import CacheError, ConfigError, NeedsError
-from tithe.models.encoder import Encoder, minilm
-from tithe.models.starts import prepare_start
+from tithe.models.encoder import Encoder, EncoderStart, minilm, sha256_of
+from tithe.models.starts import prepare_start, pretrained_of
 from tithe.rng import stream
+from tithe.testing.tiny import write_tiny_encoder
 from tithe.views import ViewStore
 
 TEXTS = ("short", "Where is the nearest station to the old harbour?", "naïve 🚲 李雷", "a " * 40, "It broke. Again!")
@@ -201,7 +202,7 @@ def test_other_weights_in_the_folder_are_another_start(tiny: Path, tmp_path: Pat
     ]
     assert prints[0] != prints[1]
     settings = Encoder(str(tiny)).prepare(ITEMS, store=ViewStore(None), rng=stream(0)).save(tmp_path)
-    with pytest.raises(CacheError, match="weights have another hash"):
+    with pytest.raises(CacheError, match="its weights, tokenizer or config have another hash"):
         Encoder(str(copy)).load(tmp_path, settings, store=ViewStore(None))
 
 
@@ -231,3 +232,44 @@ def test_the_folder_of_a_model_is_no_start(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(ConfigError, match="is a model of tithe and no start; tithe train --save-start makes a start"):
         prepare_start(str(tmp_path), Items(["a"], ["b"]), store=ViewStore(None))
+
+
+def _tiny(folder: Path, words: list[str], seed: int = 0) -> Path:
+    return write_tiny_encoder(folder, words, seed=seed)
+
+
+def test_another_tokenizer_beside_the_same_weights_makes_views_of_its_own(tmp_path: Path) -> None:
+    words = ["bike", "bank", "the"]
+    folder, items = _tiny(tmp_path / "encoder", words), Items(["a"], ["the bike"])
+    store = ViewStore(tmp_path / "views")
+    before = prepare_start(str(folder), items, store=store)
+    rows = np.array(before.view("embeddings", items))
+    shutil.copy(_tiny(tmp_path / "other", words[::-1]) / "tokenizer.json", folder)
+    after = prepare_start(str(folder), items, store=store)
+    assert after.fingerprint != before.fingerprint
+    assert not np.allclose(after.view("embeddings", items), rows)
+
+
+def test_a_folder_that_took_the_place_of_another_is_read_anew(tmp_path: Path) -> None:
+    items, store = Items(["a"], ["the bike"]), ViewStore(None)
+    folder = _tiny(tmp_path / "encoder", ["bike", "the"])
+    first = prepare_start(str(folder), items, store=store)
+    rows = np.array(first.view("embeddings", items))
+    pieces = pretrained_of(first)[1].get_input_embeddings().weight
+    shutil.rmtree(folder)
+    _tiny(folder, ["bike", "the"], seed=5)
+    other = prepare_start(str(folder), items, store=store)
+    assert not np.allclose(other.view("embeddings", items), rows)
+    assert not np.allclose(pretrained_of(other)[1].get_input_embeddings().weight.detach(), pieces.detach())
+
+
+def test_a_start_saved_by_the_hash_of_its_weights_alone_is_loaded(tmp_path: Path) -> None:
+    store = ViewStore(None)
+    encoder = Encoder(str(_tiny(tmp_path / "encoder", ["bike"])))
+    saved = encoder.prepare(ITEMS, store=store, rng=stream(0)).save(tmp_path)
+    earlier = EncoderStart(encoder.source, sha256_of(Path(encoder.source) / "model.safetensors"), store)
+    assert earlier.fingerprint != saved["fingerprint"]
+    encoder.load(tmp_path, saved | {"fingerprint": earlier.fingerprint}, store=store)
+    encoder.load(tmp_path, saved, store=store)
+    with pytest.raises(CacheError, match="its weights, tokenizer or config have another hash"):
+        encoder.load(tmp_path, saved | {"fingerprint": "0"}, store=store)

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from logging import ERROR, getLogger
 from pathlib import Path
@@ -36,6 +36,9 @@ _MAX_TOKENS = 256  # what MiniLM was tuned for; longer texts are cut there
 _BATCH = 32  # the fastest on two cores; 64 is no better (measured in shared/spec/models-and-install.md)
 _SHARD = 512  # rows between two looks at the progress bar, and the most that a kill can lose
 _RECIPE = "mean-pooled last and 2/3 layer, l2, 256 tokens, v1"
+_BESIDE = (  # what says how the weights are read: another tokenizer makes other views of the same texts
+    "config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model",
+)  # fmt: skip
 
 
 _PIECES: OrderedDict[tuple[str, str], Ragged] = OrderedDict()
@@ -75,7 +78,9 @@ class Encoder:
         is_there = kept.is_dir() and not Path(self.source).is_absolute()
         found = Encoder(str(kept)) if is_there else self
         start = EncoderStart(found.source, found._identity(), store, tell)
-        if start.fingerprint != settings["fingerprint"]:
+        wanted = settings["fingerprint"]
+        # The hash of the weights alone is that of models saved before the tokenizer was a part of it.
+        if start.fingerprint != wanted and replace(start, identity=found._weights()).fingerprint != wanted:
             # What was trained by a name that is no folder has the name's own fingerprint: so this was a folder.
             if self.sha256 is None and not Path(found.source).is_dir():
                 place = f"{kept}" if kept.is_absolute() else f"{kept} in {Path.cwd()}"
@@ -84,12 +89,24 @@ class Encoder:
                     f"train again"
                 )
             raise CacheError(
-                f"the encoder {self.source!r} is not the one that this model was trained with: its weights have "
-                f"another hash; install the same version, or train again"
+                f"the encoder {self.source!r} is not the one that this model was trained with: its weights, "
+                f"tokenizer or config have another hash; install the same version, or train again"
             )
         return start
 
     def _identity(self) -> str:
+        """What tells this encoder from others: the hashes of its weights and of what says how they are read."""
+        folder, weights = Path(self.source), self._weights()
+        if self.sha256 is not None or not folder.is_dir():
+            return weights
+        beside = sorted({path for pattern in _BESIDE for path in folder.glob(pattern) if path.is_file()})
+        state = hashlib.blake2b(digest_size=16)
+        for path in beside:
+            state.update(f"{path.name}\0{sha256_of(path)}\0".encode())
+        return f"{weights} {state.hexdigest()}"
+
+    def _weights(self) -> str:
+        """The hashes of the weights, or a name that is no folder here."""
         folder = Path(self.source)
         if not folder.is_dir():
             return self.source
@@ -132,7 +149,7 @@ class EncoderStart:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The hash of the weights and of how they are pooled."""
+        """The hash of the weights, of what says how they are read, and of how they are pooled."""
         return hashlib.blake2b(f"{self.identity}|{_RECIPE}".encode(), digest_size=16).hexdigest()
 
     def view(self, name: View, items: Items) -> Floats | Ragged:
@@ -207,7 +224,7 @@ class EncoderStart:
 
     @property
     def _loaded(self) -> tuple[Any, Any]:
-        return loaded(self.source)
+        return loaded(self.source, state=self.identity)
 
     def _word_states(self, items: Items) -> Ragged:
         return word_states.word_states(*self._loaded, items, self._most)
@@ -239,14 +256,29 @@ class EncoderStart:
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float32), cut
 
 
-@lru_cache(maxsize=2)
-def loaded(source: str, kind: Literal["encoder", "classifier", "generator"] = "encoder") -> tuple[Any, Any]:
-    """Tokenizer and model, loaded once for all of a process that name them.
+def stamp(source: str) -> str:
+    """What changes where the files of a folder do: their names, sizes and times; nothing for what is no folder."""
+    if not Path(source).is_dir():
+        return ""
+    files = sorted(path for path in Path(source).iterdir() if path.is_file())
+    return repr([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files])
 
-    A classifier comes with its classification head, a generator with the one that says the next word.
+
+def loaded(
+    source: str, kind: Literal["encoder", "classifier", "generator"] = "encoder", *, state: str = ""
+) -> tuple[Any, Any]:
+    """Tokenizer and model, loaded once for all of a process that name them in the same `state`.
+
+    A classifier comes with its classification head, a generator with the one that says the next word. `state` tells
+    one content of a folder from another that has taken its place; by default it is the folder's `stamp`.
 
     Raises CacheError where the weights are damaged, ConfigError where there is no such model.
     """
+    return _loaded(source, kind, state or stamp(source))
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: str, kind: Literal["encoder", "classifier", "generator"], state: str) -> tuple[Any, Any]:
     from safetensors import SafetensorError
     from transformers import (
         AutoModel,

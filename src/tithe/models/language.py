@@ -31,7 +31,7 @@ def language_of(start: Start, longest: int) -> Language:
     for part in start.parts if isinstance(start, Together) else (start,):
         source: str | None = getattr(part, "source", None)
         if source is not None:
-            tokenizer, model, apart = _loaded(source)
+            tokenizer, model, apart = _loaded(source, getattr(part, "identity", ""))
             places = getattr(model.config, "max_position_embeddings", None)
             most = min(longest, tokenizer.model_max_length, places or longest)
             return Language(tokenizer, copy.deepcopy(model), apart, int(most))
@@ -41,7 +41,8 @@ def language_of(start: Start, longest: int) -> Language:
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: str) -> tuple[Any, Any, bool]:
+def _loaded(source: str, identity: str) -> tuple[Any, Any, bool]:
+    """Loaded once for a source; `identity` tells a folder from another that has taken its place."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, logging
 
