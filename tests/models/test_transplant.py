@@ -16,6 +16,7 @@ from tithe.models.encoder import Encoder
 from tithe.models.finetune import Finetune
 from tithe.models.finetune_model import FinetuneModel
 from tithe.models.linear import Linear
+from tithe.models.saving import load_model
 from tithe.models.start_folder import check_tunes, head_of, save_start
 from tithe.models.starts import prepare_start
 from tithe.models.transfer.leep import head_classes, head_probabilities
@@ -47,6 +48,17 @@ def model(folder: str, cyclic: Items) -> FinetuneModel:
 def accuracy(model: FinetuneModel, items: Items) -> float:
     guess = model.decide(model.view("proba", items))
     return float(np.mean([one == other for one, other in zip(guess, items.gold or (), strict=True)]))
+
+
+def test_the_model_that_a_start_was_trained_as_is_saved_and_loaded_like_any_other(
+    model: FinetuneModel, cyclic: Items, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_start(model, tmp_path / "minilm")
+    monkeypatch.chdir(tmp_path)
+    again = head_of("minilm", store=ViewStore(None))
+    again.save(tmp_path / "kept")
+    rows = load_model(tmp_path / "kept", store=ViewStore(None)).view("proba", cyclic)
+    np.testing.assert_allclose(rows, again.view("proba", cyclic), atol=1e-6)
 
 
 def test_a_saved_start_gives_the_embeddings_of_the_trained_encoder(

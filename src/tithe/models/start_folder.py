@@ -18,7 +18,7 @@ from tithe.models.finetune import Finetune
 from tithe.models.finetune_model import FinetuneModel
 from tithe.models.proxy import Proxy
 from tithe.models.saving import new_folder
-from tithe.models.starts import pretrained_of, reader_of
+from tithe.models.starts import Together, pretrained_of, reader_of
 from tithe.models.tuning.deciding import Calibration
 from tithe.rng import stream
 from tithe.types import Items
@@ -154,5 +154,7 @@ def head_of(folder: str | Path, *, store: ViewStore | None = None, tell: Tell = 
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CacheError(f"the head in {folder} is damaged ({error}); train it again") from None
     store = store or ViewStore(default_root())
-    start = Encoder(str(folder)).prepare(Items([], []), store=store, rng=stream(0), tell=tell)
-    return FinetuneModel(task, start, arrays, calibration, facts)
+    name = str(folder.resolve())  # whole, so that a folder called minilm is not taken for the packaged one
+    start = Encoder(name).prepare(Items([], []), store=store, rng=stream(0), tell=tell)
+    # As a recipe would name it: a model is saved with the spec of its start.
+    return FinetuneModel(task, Together(name, (start,), (name,)), arrays, calibration, facts)
