@@ -12,6 +12,7 @@ import pytest
 
 from tithe import Choice, Items, MultiLabel, load_model
 from tithe.errors import ConfigError, NeedsError
+from tithe.models.given import GivenStart
 from tithe.models.starts import prepare_start
 from tithe.models.transfer.label_texts import TEMPLATES, descriptions_in, plain, texts_of
 from tithe.models.transfer.likeness import by_embeddings, by_entailment, by_generation, embedded_labels, kind_of
@@ -141,6 +142,27 @@ def test_a_saved_prior_says_the_same(minilm: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(again.view("proba", ITEMS), model.view("proba", ITEMS), atol=1e-6)
     assert again.fingerprint == model.fingerprint
     assert again.settings == model.settings
+
+
+def test_a_saved_prior_finds_the_folder_that_judges_from_wherever_it_is_loaded(
+    entailment: str, minilm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(entailment)
+    monkeypatch.chdir(folder.parent)
+    model = Names(by=f"./{folder.name}").model(Choice(("sport", "politics")), ITEMS, start=minilm, rng=stream(0))
+    model.save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_allclose(load_model(tmp_path / "model").view("proba", ITEMS).sum(axis=1), 1, atol=1e-6)
+    about = tmp_path / "model" / "model.json"
+    about.write_text(about.read_text().replace(json.dumps(str(folder.resolve())), json.dumps(str(tmp_path / "gone"))))
+    with pytest.raises(ConfigError, match="gone is no folder of a model"):
+        load_model(tmp_path / "model")
+
+
+def test_embeddings_of_ones_own_have_no_rows_for_the_names() -> None:
+    start = GivenStart({ITEMS.digest: np.ones((len(ITEMS), 4))})
+    with pytest.raises(NeedsError, match="embeds the names of the labels, for which embeddings of your own have no"):
+        Names().model(Choice(("sport", "politics")), ITEMS, start=start, rng=stream(0))
 
 
 def test_entailment_is_what_transformers_says_of_each_pair(entailment: str, minilm: Any) -> None:

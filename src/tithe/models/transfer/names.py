@@ -13,6 +13,7 @@ import numpy as np
 
 from tithe.errors import NeedsError
 from tithe.models import Start, Tell, quiet
+from tithe.models.given import GivenStart
 from tithe.models.links import link_of
 from tithe.models.transfer.label_texts import descriptions_in, texts_of
 from tithe.models.transfer.likeness import (
@@ -58,9 +59,14 @@ class Names:
 
         Raises:
             ConfigError: descriptions that fit no label, or a folder in `by` that is no model of these kinds.
-            NeedsError: the start gives no embeddings.
+            NeedsError: the start gives no embeddings, or those of your own, which know no names.
         """
         texts = tuple(texts_of(task.labels, descriptions_in(self.descriptions, task.labels)))
+        if self.by is None and isinstance(start, GivenStart):
+            raise NeedsError(
+                "the prior 'names' embeds the names of the labels, for which embeddings of your own have no rows; "
+                "leave them out (--embeddings), so that a start embeds names and texts"
+            )
         kind = "embeddings" if self.by is None else kind_of(self.by)
         rows = embedded_labels(start, texts) if self.by is None else np.zeros((len(texts), 0), np.float32)
         plain = NamesModel(task, start, texts, rows, np.zeros(len(texts), np.float32), kind=kind, by=self.by or "")
@@ -76,6 +82,8 @@ class Names:
     def restore(task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> NamesModel:
         """The model that `save` wrote."""
         texts = tuple(facts["texts"])
+        if facts["by"]:
+            kind_of(facts["by"])  # told at once where the folder is gone
         return NamesModel(task, start, texts, arrays["rows"], arrays["level"], kind=facts["kind"], by=facts["by"])
 
 
@@ -138,6 +146,7 @@ class NamesModel:
         """`model.safetensors` and `model.json` in a new folder."""
         from tithe.models.saving import write_model
 
-        facts = {"texts": list(self.texts), "kind": self.kind, "by": self.by}
+        by = str(Path(self.by).resolve()) if self.by else ""  # whoever loads it may stand in another folder
+        facts = {"texts": list(self.texts), "kind": self.kind, "by": by}
         arrays = {"rows": self.rows, "level": self.level}
         write_model(into, "names", self.task, self.start, arrays=arrays, facts=facts, kind="priors")
