@@ -160,8 +160,17 @@ class Finetune:
         return self.semi
 
     def for_task(self, task: Task) -> Finetune:
-        """Itself, or the one for spans, which gives `proba` alone."""
-        return FinetuneSpans(**vars(self)) if task.name == "spans" else self
+        """Itself, or the one for spans, which gives `proba` alone. Raises ConfigError for a setting of other tasks."""
+        if task.name != "spans":
+            if self.crf:
+                raise ConfigError(f"crf scores neighbouring tags of spans, and the task is {task.name}; leave it out")
+            return self
+        if self.augment:
+            raise ConfigError(
+                f"augment leaves words out or moves them, and spans would lie elsewhere then; leave it out for spans; "
+                f"given {self.augment}"
+            )
+        return FinetuneSpans(**vars(self))
 
     @staticmethod
     def restore(task: Task, start: Start, arrays: dict[str, Any], facts: dict[str, Any]) -> FinetuneModel:

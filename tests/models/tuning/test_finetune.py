@@ -12,6 +12,7 @@ import pytest
 
 from tithe import ActiveLearner, Items, MultiLabel, Pool, Recipe, Spans
 from tithe.errors import ConfigError, LabelError, NeedsError, TrainingError
+from tithe.loop.propose import trainer_of
 from tithe.models.finetune import Finetune
 from tithe.models.lexical import Lexical
 from tithe.models.saving import load_model
@@ -188,6 +189,15 @@ def test_a_crf_beside_another_loss_is_refused(task):
     assert replace(QUICK, loss="focal")._head(spans) == "linear"
     assert QUICK._head(spans) == "linked"
     assert replace(QUICK, crf=False)._head(spans) == QUICK._head(task) == "linear"
+
+
+def test_settings_that_another_task_would_leave_unread_are_refused(task):
+    with pytest.raises(ConfigError, match="crf scores neighbouring tags of spans, and the task is choice; leave it"):
+        trainer_of("finetune(crf=true)", task)
+    with pytest.raises(ConfigError, match="spans would lie elsewhere then; leave it out for spans; given 0.2"):
+        trainer_of("finetune(semi=true, augment=.2)", Spans(("a",)))
+    assert trainer_of("finetune(semi=true)", Spans(("a",))).semi
+    assert trainer_of("finetune(crf=false)", task) == Finetune(crf=False)
 
 
 def test_a_round_of_one_class_is_cold_and_a_fit_of_it_an_error(tiny, tiny_folder, task, drawn):
