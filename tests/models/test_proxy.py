@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tithe import Items, registry, simulate
+from tithe import Items, Pool, registry, simulate
 from tithe.errors import ConfigError, NeedsError
 from tithe.experiment.plan import Plan
+from tithe.loop.training import train
 from tithe.models.given import GivenStart
 from tithe.models.proxy import Proxy
 from tithe.models.saving import load_model
@@ -107,6 +108,13 @@ def test_saved_it_is_the_slow_model(tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     loaded = load_model(tmp_path / "m", start=start)
     np.testing.assert_allclose(loaded.view("proba", ITEMS), model.slow.view("proba", ITEMS), atol=1e-6)
+
+
+def test_outside_the_loop_it_is_the_slow_model_from_the_beginning() -> None:
+    pool = Pool(Items(ITEMS.ids, ITEMS.texts, LABELS), views={"embeddings": lambda: VIEWS["embeddings"]})
+    both = (train(pool, Choice(("a", "b")), trainer=trainer) for trainer in (PROXY, SLOW))
+    through, alone = ((one.fingerprint, one.settings) for one in both)
+    assert through == alone
 
 
 def test_what_cannot_be_a_proxy_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from tithe import registry
@@ -9,12 +11,15 @@ from tithe.loop.propose import trainer_of
 from tithe.loop.workshop import Workshop
 from tithe.models import Model, Prior, Start, Tell, Trainer, quiet, reads_unlabelled
 from tithe.models.given import GivenStart
+from tithe.models.proxy import ProxyModel
 from tithe.models.starts import DEFAULT_START
 from tithe.pool import Pool
 from tithe.rng import stream
 from tithe.tasks import Task, check_fits
 from tithe.types import Examples
 from tithe.views import ViewStore
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -27,9 +32,10 @@ def train(
     store: ViewStore | None = None,
     tell: Tell = quiet,
 ) -> Model:
-    """A model of the pool's own labels; items without one are left out.
+    """A model of the pool's own labels; items without one are left out, but by a trainer that learns from them too.
 
-    Embeddings that the pool has already take the place of the start.
+    Of a `proxy` it is the slow model, since nothing is chosen here. Embeddings that the pool has already take the place
+    of the start.
 
     Raises LabelError where a label is not the task's, or there are fewer than two different ones.
     """
@@ -43,7 +49,10 @@ def train(
     prepared = Workshop(store, tell=tell).start(start, items) if isinstance(start, str) else start
     examples = Examples(items.take(rows), labels)
     others = items.take(np.setdiff1d(np.arange(len(items)), rows)) if reads_unlabelled(made) else None
-    return made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=others, tell=tell)
+    if others is not None and not len(others):
+        log.warning("self-training learns from items without a label, and here all have one: it adds nothing")
+    found = made.fit(task, examples, start=prepared, rng=stream(seed, "fit"), unlabelled=others, tell=tell)
+    return found.slow if isinstance(found, ProxyModel) else found
 
 
 def guess(

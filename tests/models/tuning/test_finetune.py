@@ -194,7 +194,7 @@ def test_a_crf_beside_another_loss_is_refused(task):
 def test_settings_that_another_task_would_leave_unread_are_refused(task):
     with pytest.raises(ConfigError, match="crf scores neighbouring tags of spans, and the task is choice; leave it"):
         trainer_of("finetune(crf=true)", task)
-    with pytest.raises(ConfigError, match="spans would lie elsewhere then; leave it out for spans; given 0.2"):
+    with pytest.raises(ConfigError, match="spans would lie elsewhere then; leave it out for spans"):
         trainer_of("finetune(semi=true, augment=.2)", Spans(("a",)))
     assert trainer_of("finetune(semi=true)", Spans(("a",))).semi
     assert trainer_of("finetune(crf=false)", task) == Finetune(crf=False)
