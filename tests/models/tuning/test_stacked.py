@@ -220,6 +220,8 @@ def test_what_differs_in_more_than_data_is_not_stacked() -> None:
     assert not can_stack([one, problem(1, loss="focal")])
     assert not can_stack([one, problem(1, held=True)])
     assert not can_stack([one, replace(problem(1), encoder=encoder(num_attention_heads=4))])
+    for size in ("intermediate_size", "max_position_embeddings"):
+        assert not can_stack([one, replace(problem(1), encoder=encoder(**{size: 2 * CONFIG[size]}))])
     other = problem(1)
     with torch.no_grad():
         other.encoder.embeddings.word_embeddings.weight[7] += 1  # type: ignore[union-attr, index, operator]

@@ -64,6 +64,8 @@ def _kind(problem: Problem) -> tuple[object, ...]:
         problem.dropout, problem.feed.frame, problem.feed.segments, problem.feed.beside is None,
         problem.feed.device, problem.targets.ndim, problem.held is None, type(problem.loss),
         repr(_without_weights(problem.loss)),
+        # Of starts that are alike otherwise, inner layers may be wider or more places known.
+        tuple(one.shape for name, one in problem.encoder.named_parameters() if not name.startswith("pooler.")),
     )  # fmt: skip
 
 
