@@ -100,6 +100,25 @@ def test_a_start_without_such_a_head_is_trained_by_simcse(start: str, cyclic: It
     assert (about["objective"], about["head"]) == ("simcse", "none")
 
 
+@pytest.mark.parametrize(
+    ("kind", "objective", "head"), [("ForPreTraining", "simcse", "none"), ("ForMaskedLM", "masked", "its own")]
+)
+def test_of_electra_the_generator_says_hidden_words_and_the_discriminator_does_not(
+    start: str, cyclic: Items, tmp_path: Path, kind: str, objective: str, head: str
+) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(start)
+    settings = transformers.ElectraConfig(
+        vocab_size=len(tokenizer), embedding_size=16, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64,
+    )  # fmt: skip
+    getattr(transformers, f"Electra{kind}")(settings).save_pretrained(tmp_path / "electra")
+    tokenizer.save_pretrained(tmp_path / "electra")
+    about = adapt(cyclic, str(tmp_path / "electra"), tmp_path / "made", Adaptation(steps=2, batch=8))
+    assert (about["objective"], about["head"]) == (objective, head)
+
+
 def test_word_pieces_stay_where_they_are_unless_asked_for(start: str, cyclic: Items, tmp_path: Path) -> None:
     from transformers import AutoModel
 

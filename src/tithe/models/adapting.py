@@ -30,6 +30,7 @@ FEWEST = 100
 
 _HELD, _MOST_HELD = 0.05, 256
 _HEAD_FIRST = 0.25  # of the steps, where the head is fresh
+_OTHERWISE = ("ElectraForPreTraining", "FunnelForPreTraining")  # found replaced pieces; said no hidden ones
 _RATES = {"masked": 2e-5, "simcse": 2e-5}  # masked with 5e-5 cost MiniLM a point of a probe, with 2e-5 nothing
 
 
@@ -77,7 +78,7 @@ class Adaptation:
         if self.objective != "auto":
             return self
         made_as = prepared.pretrained()[1].config.architectures or ()
-        hidden = any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in made_as)
+        hidden = any(name.endswith(("ForMaskedLM", "ForPreTraining")) and name not in _OTHERWISE for name in made_as)
         return replace(self, objective="masked" if hidden else "simcse")
 
     def course(self, *, own_head: bool) -> Course:

@@ -38,6 +38,7 @@ _HEADS = (  # where the classes of transformers keep what turns states into piec
     ("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
     ("head", "decoder"),
     ("predictions",),
+    ("generator_predictions", "generator_lm_head"),
 )
 
 
