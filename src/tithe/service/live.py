@@ -405,7 +405,8 @@ def _call(prediction: dict[str, Any], snapshot: Snapshot) -> None:
     if snapshot.renames and "scores" in prediction:
         scores: dict[str, float] = {}
         for name, p in prediction["scores"].items():
-            now, before = snapshot.renames.get(name, name), scores.get(snapshot.renames.get(name, name), 0.0)
+            now = snapshot.renames.get(name, name)
+            before = scores.get(now, 0.0)
             scores[now] = round(before + p, 4) if snapshot.task == "choice" else max(before, p)
         prediction["scores"] = scores
 
